@@ -1,0 +1,1 @@
+"""Every detector, cheapest first: the audit asks them in this order."""

@@ -1,0 +1,1 @@
+"""The subcommands of `integrity`, one file each."""

@@ -1,0 +1,1 @@
+"""Adapters from harness formats to a `Task`."""

@@ -1,0 +1,187 @@
+"""Experiments a probe asks for, and what came back from running them.
+
+An experiment is data: a probe never holds the kernel. A run can be frozen as JSON today
+and judged again tomorrow by a better detector.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who sits behind the gate of one call."""
+
+    SUBMISSION = "submission"
+    REFERENCE = "reference"  # the baseline, by the same protocol
+    NULL = "null"  # returns a ready output: what the protocol itself costs
+
+
+class Site(StrEnum):
+    """Which call site in the worker makes the call; they only look different."""
+
+    BENCHMARK = "benchmark"
+    EVALUATE = "evaluate"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Which values the inputs take. Equal specs give equal bytes."""
+
+    draw: int
+    """Number of a fresh draw from the problem's generator; its seed never leaves the supervisor
+    and the oracle."""
+
+    jitter: str = ""
+    """A distribution jitter applied to the floating-point inputs: see `supervision.jitter`."""
+
+    perturb: tuple[int, int, int] | None = None
+    """(input, region, regions): change that region of that input, of all `regions` it is cut into."""
+
+    perturb_weight: int | None = None
+    """Scale the parameter of this number; the worker is reloaded with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One window: open the gate, run the kernel on every slot, close it."""
+
+    inputs: tuple[Inputs, ...]
+    """One for each call inside the window; each has its own buffers and its own check."""
+
+    slot: int = 0
+    """Which buffers the first of them uses, the next the following: equal slots, equal pointers."""
+
+    gap_us: int = 0
+    """Idle time between arming the worker and opening the gate, and after it is done."""
+
+    site: Site = Site.BENCHMARK
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Calls made one after another, each role in one fresh process of its own."""
+
+    name: str
+    calls: tuple[Call, ...]
+    roles: tuple[Role, ...] = (Role.SUBMISSION,)
+    """For every call these go through the gate in random order, on the same inputs."""
+
+    warmups: int = 0
+    """The first calls of `calls`: checked like all others, but not timed evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One output compared with the reference, by the supervisor."""
+
+    mismatched_share: float
+    """Share of output elements outside the tolerance, 0 to 1."""
+
+    error: float
+    """RMS error against the widest-dtype reference, relative to the output's RMS."""
+
+    reference_error: float
+    """The same for the reference in its own dtype: what honest rounding costs."""
+
+    untouched_share: float
+    """Share of the output block still holding the poison."""
+
+    matches_call: int | None = None
+    """An earlier call whose reference this output equals, while it is wrong for its own."""
+
+    constant: bool = False
+    """Every element has one value, while the reference's differ."""
+
+    digest: str = ""
+    """Of the output's bytes: equal digests, equal bytes."""
+
+    reference_digest: str = ""
+
+    refused: str = ""
+    """The problem's own check said no, with this reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the supervisor saw of one call. The submission can't forge it."""
+
+    elapsed_us: float
+    """From opening the gate to done, by the supervisor's clock; protocol cost included."""
+
+    checks: tuple[Check, ...]
+    """One for each call in the window."""
+
+    late_bytes: int = 0
+    """Output bytes that changed between done and the second snapshot."""
+
+    guard_bytes: int = 0
+    """Guard-band bytes that were overwritten."""
+
+    changed_inputs: tuple[int, ...] = ()
+    """Inputs that did not come back as they went in."""
+
+    cpu_us: float = 0.0
+    """CPU time of the worker's whole process tree inside the window."""
+
+    idle_cpu_us: float = 0.0
+    """CPU time it used after done, where it has nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What the worker says. The submission may have forged it."""
+
+    elapsed_us: float
+    """By the timers that in-process harnesses use."""
+
+    same_storage_as_input: tuple[int, ...] = ()
+    """Inputs whose memory the returned output shares."""
+
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """One role's turn at one call."""
+
+    call: int
+    """Index into the experiment's calls."""
+
+    role: Role
+    observed: Observed
+    reported: Reported
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A worker that did not finish: by whom, at which call, and how it died."""
+
+    role: Role
+    call: int | None
+    """None while it was being loaded."""
+
+    how: str
+    """`raised ValueError: ...`, `killed by SIGSEGV`, `timed out after 10 s`, `left by _exit(0)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that came back from one experiment."""
+
+    experiment: Experiment
+    results: tuple[CallResult, ...]
+    deaths: tuple[Death, ...] = ()
+    copy_us: float = 0.0
+    """Median cost of the null's window: what calibration takes off every time."""
+
+    facts: Mapping[str, float | str] = field(default_factory=dict)
+    """What else the supervisor noted: `elements`, `inputs`, `skipped`."""
+
+    def of(self, role: Role) -> Iterator[CallResult]:
+        """That role's results, in call order."""
+        return (result for result in self.results if result.role is role)
+
+    def death_of(self, role: Role) -> Death | None:
+        """How that role's worker died, or None if it lived."""
+        return next((death for death in self.deaths if death.role is role), None)

@@ -1,0 +1,63 @@
+"""The kernel under audit."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from integrity.errors import BadInput
+
+MAX_BYTES = 4 * 2**20
+"""Files above this are not read at all; no real kernel comes near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Source of one generated kernel. Reading it never runs it."""
+
+    path: Path
+    text: str
+    digest: str
+    """SHA-256 of the file's bytes, in hex: the name reports know it by."""
+
+    unreadable: str = ""
+    """Why the bytes are not source text (binary, too large); empty when they are."""
+
+    @property
+    def is_cuda(self) -> bool:
+        """A whole `.cu` or `.cuh` file instead of Python."""
+        return self.path.suffix in {".cu", ".cuh"}
+
+    @classmethod
+    def of(cls, text: str, path: Path = Path("kernel.py")) -> "Submission":
+        """A submission from text that is already at hand."""
+        return cls(path, text, hashlib.sha256(text.encode()).hexdigest())
+
+    @classmethod
+    def read(cls, path: Path) -> "Submission":
+        """The submission in that file.
+
+        Raises:
+            BadInput: there is no such file, it can't be opened, or it is empty.
+        """
+        try:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except IsADirectoryError:
+            raise BadInput(
+                f"{path} is a directory; name one kernel file, or use `integrity screen {path}`"
+            ) from None
+        except FileNotFoundError:
+            raise BadInput(f"{path} does not exist; check the path") from None
+        except OSError as error:
+            raise BadInput(f"{path} can't be read: {error.strerror}") from error
+        if not raw.strip():
+            raise BadInput(f"{path} is empty; there is nothing to audit")
+        digest = hashlib.sha256(raw).hexdigest()
+        if len(raw) > MAX_BYTES:
+            return cls(path, "", digest, f"is larger than {MAX_BYTES // 2**20} MiB")
+        if b"\0" in raw:
+            return cls(path, "", digest, "contains NUL bytes")
+        try:
+            return cls(path, raw.decode("utf-8-sig"), digest)
+        except UnicodeDecodeError as error:
+            return cls(path, "", digest, f"is not UTF-8 text (byte {error.start})")

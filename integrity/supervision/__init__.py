@@ -1,0 +1,1 @@
+"""The trusted side: memory, gate, clock and checker."""

@@ -1,0 +1,1 @@
+"""The sandboxed side: the only code that ever runs a submission."""

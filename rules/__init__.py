@@ -1,0 +1,1 @@
+"""Every pattern the static detector looks for, one module each."""

@@ -1,0 +1,1 @@
+"""Recorders of what a worker did. They hold no opinion."""
