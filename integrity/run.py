@@ -38,8 +38,8 @@ class Inputs:
     perturb: tuple[int, int, int] | None = None
     """(input, region, regions): change that region of that input, of all `regions` it is cut into."""
 
-    perturb_weight: int | None = None
-    """Scale the parameter of this number; the worker is reloaded with it."""
+    edit: bool = False
+    """Change the draw's first floating-point element, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ class Experiment:
     calls: tuple[Call, ...]
     roles: tuple[Role, ...] = (Role.SUBMISSION,)
     """For every call these go through the gate in random order, on the same inputs."""
+
+    workload: int = 0
+    """Index into the problem's workloads."""
 
     warmups: int = 0
     """The first calls of `calls`: checked like all others, but not timed evidence."""
@@ -108,6 +111,10 @@ class Observed:
 
     elapsed_us: float
     """From opening the gate to done, by the supervisor's clock; protocol cost included."""
+
+    resume_us: float
+    """From thawing the worker to its first sign of life; the gate is still closed then. A worker
+    that uses this time to start early takes longer here than the null does."""
 
     checks: tuple[Check, ...]
     """One for each call in the window."""
@@ -162,7 +169,10 @@ class Death:
     """None while it was being loaded."""
 
     how: str
-    """`raised ValueError: ...`, `killed by SIGSEGV`, `timed out after 10 s`, `left by _exit(0)`."""
+    """`raised ValueError: ...`, `was killed by SIGSEGV`, `timed out after 10 s`."""
+
+    exit_code: int | None = None
+    """What it passed to exit; None where it did not end the process itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +182,8 @@ class Run:
     experiment: Experiment
     results: tuple[CallResult, ...]
     deaths: tuple[Death, ...] = ()
-    copy_us: float = 0.0
-    """Median cost of the null's window: what calibration takes off every time."""
-
     facts: Mapping[str, float | str] = field(default_factory=dict)
-    """What else the supervisor noted: `elements`, `inputs`, `skipped`."""
+    """What else the supervisor noted: `input_bytes`, `output_bytes`, `wide_reference`."""
 
     def of(self, role: Role) -> Iterator[CallResult]:
         """That role's results, in call order."""

@@ -1,0 +1,159 @@
+"""Whether a submission can run without a GPU at all, as far as its source says."""
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from integrity.harness.outline import Outline
+
+GPU_ONLY = {
+    "torch.cuda.Stream": "creates a torch.cuda.Stream",
+    "torch.cuda.CUDAGraph": "captures a CUDA graph",
+    "torch.cuda.graph": "captures a CUDA graph",
+}
+PROBES = {"is_available", "is_cuda", "device_count"}
+"""Attributes that a source asks before it uses a GPU."""
+
+
+def needs_gpu(text: str) -> str:
+    """Why this source can't run on a CPU; empty where nothing says so.
+
+    What stands behind `torch.cuda.is_available()`, `x.is_cuda`, a `try` with a way out or
+    `if __name__ == "__main__"` does not count: on a CPU it is not reached. Known misses:
+    a device in a variable that is not a plain constant, and a CUDA source built at run time.
+    """
+    outline = Outline.of(text)
+    constants = _constants(outline.statements)
+    for node in _reached(outline.statements):
+        if reason := _reason(node, constants):
+            return f"{reason} (line {node.lineno})"
+    return ""
+
+
+def _reached(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt | ast.expr]:
+    """Every node that a machine without a GPU may come to, in the order of the source."""
+    stack: list[ast.AST] = list(reversed(_until_guard(statements)))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.stmt | ast.expr):
+            yield node
+        stack.extend(reversed(_children(node)))
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    match node:
+        case ast.If() | ast.IfExp() if _asks(node.test) or _is_main(node.test):
+            branch = node.body if _negated(node.test) else node.orelse
+            return list(branch) if isinstance(branch, list) else [branch]
+        case ast.Try() if node.handlers and not any(_raises(one.body) for one in node.handlers):
+            return [*(one for handler in node.handlers for one in handler.body), *node.finalbody]
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return [*node.decorator_list, node.args, *_until_guard(node.body)]
+    return list(ast.iter_child_nodes(node))
+
+
+def _until_guard(body: Sequence[ast.stmt]) -> list[ast.AST]:
+    """A block up to where a machine without a GPU has returned: `if not x.is_cuda: return`."""
+    reached: list[ast.AST] = []
+    for statement in body:
+        reached.append(statement)
+        if isinstance(statement, ast.If) and _asks(statement.test) and _negated(statement.test):
+            last = statement.body[-1]
+            if isinstance(last, ast.Return | ast.Continue):
+                break
+    return reached
+
+
+def _reason(node: ast.stmt | ast.expr, constants: dict[str, object]) -> str:
+    match node:
+        case ast.Import() if any(alias.name.split(".")[0] == "cupy" for alias in node.names):
+            return "imports cupy"
+        case ast.ImportFrom(module=str(module)) if module.split(".")[0] == "cupy":
+            return "imports cupy"
+        case ast.Assert() if _asks(node.test) and not _negated(node.test):
+            return "asserts a CUDA device"
+        case ast.If() if _asks(node.test) and _negated(node.test) and _raises(node.body):
+            return "raises without a CUDA device"
+        case ast.Call():
+            return _call_reason(node, constants)
+    return ""
+
+
+def _call_reason(call: ast.Call, constants: dict[str, object]) -> str:
+    name = _dotted(call.func)
+    if name in GPU_ONLY:
+        return GPU_ONLY[name]
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "cuda":
+        return "moves data with .cuda()"
+    for keyword in call.keywords:
+        if keyword.arg == "cuda_sources" and not _is_empty(keyword.value, constants):
+            return "compiles CUDA sources"
+        if keyword.arg == "device" and _is_cuda(keyword.value, constants):
+            return 'puts tensors on device "cuda"'
+    moves = name == "torch.device" or name.rpartition(".")[2] == "to"
+    if moves and call.args and _is_cuda(call.args[0], constants):
+        return 'puts tensors on device "cuda"'
+    return ""
+
+
+def _asks(test: ast.expr) -> bool:
+    """Whether a condition asks if there is a GPU."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Attribute) and node.attr in PROBES:
+            return True
+        if isinstance(node, ast.Constant) and node.value == "cuda":
+            return True
+    return False
+
+
+def _negated(test: ast.expr) -> bool:
+    """Whether the condition holds where there is no GPU, by the shapes people write."""
+    if isinstance(test, ast.BoolOp):
+        return any(_negated(value) for value in test.values)
+    if isinstance(test, ast.Compare):
+        return isinstance(test.ops[0], ast.NotEq | ast.IsNot)
+    return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+
+
+def _is_main(test: ast.expr) -> bool:
+    named = (node.id for node in ast.walk(test) if isinstance(node, ast.Name))
+    return "__name__" in named
+
+
+def _raises(body: Sequence[ast.stmt]) -> bool:
+    return isinstance(body[-1], ast.Raise)
+
+
+def _dotted(node: ast.expr) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(reversed([*parts, node.id])) if isinstance(node, ast.Name) else ""
+
+
+def _constants(statements: Sequence[ast.stmt]) -> dict[str, object]:
+    """Plain constants at the top level, by name: `DEVICE = "cuda"`."""
+    return {
+        target.id: statement.value.value
+        for statement in statements
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _value(node: ast.expr, constants: dict[str, object]) -> object:
+    if isinstance(node, ast.Name):
+        return constants.get(node.id, node)
+    return node.value if isinstance(node, ast.Constant) else node
+
+
+def _is_empty(node: ast.expr, constants: dict[str, object]) -> bool:
+    if isinstance(node, ast.List | ast.Tuple):
+        return all(_is_empty(element, constants) for element in node.elts)
+    return _value(node, constants) in ("", None)
+
+
+def _is_cuda(node: ast.expr, constants: dict[str, object]) -> bool:
+    value = _value(node, constants)
+    return isinstance(value, str) and value.split(":")[0] == "cuda"

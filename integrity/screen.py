@@ -1,0 +1,193 @@
+"""Many audits, in input order, none of which can stop the others."""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from integrity.audit import Audit, Level, Request, audit
+from integrity.errors import BadInput
+from integrity.evidence import Evidence
+from integrity.finding import Abstention
+from integrity.harness import UNKNOWN, load_task
+from integrity.policy import LEADERBOARD, Policy
+from integrity.problem import Task
+from integrity.submission import Submission
+from integrity.verdict import Label, Speedup, Verdict
+
+SUFFIXES = {".py", ".cu", ".cuh"}
+OF_THE_PROBLEM = {
+    "__init__.py",
+    "conftest.py",
+    "eval.py",
+    "problem.py",
+    "reference.py",
+    "setup.py",
+    "task.py",
+    "utils.py",
+}
+AHEAD = 4
+"""Audits begun for each job before the first is handed on: bounds memory, keeps jobs busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """One file's audit; `bug` holds the traceback where this tool failed on it."""
+
+    audit: Audit
+    bug: str = ""
+
+
+def kernels(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files named, and in directories those that look like submissions, sorted.
+
+    Raises:
+        BadInput: a path does not exist, or nothing is there to screen.
+    """
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{path} does not exist; check the path")
+        found += _walk(path) if path.is_dir() else [path]
+    if not found:
+        raise BadInput("nothing to screen: no .py, .cu or .cuh file that is not of a problem")
+    return iter(found)
+
+
+def _walk(folder: Path) -> list[Path]:
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
+        for name in names:
+            if Path(name).suffix in SUFFIXES and name not in OF_THE_PROBLEM and name[0] != ".":
+                found.append(Path(place, name))
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """How to audit each of many files."""
+
+    level: Level = Level.STATIC
+    policy: Policy = LEADERBOARD
+    jobs: int | None = None
+    """Processes; None takes one a core, or one alone where the clock must not be disturbed."""
+
+    def audits(self, paths: Iterable[Path]) -> Iterator[Screened]:
+        """One result a path, in the order of the paths, as soon as those before it are done."""
+        jobs = self.jobs or (_cores() if self.level is Level.STATIC else 1)
+        if jobs == 1:
+            yield from map(self.one, paths)
+        else:
+            yield from self._pooled(paths, jobs)
+
+    def one(self, path: Path) -> Screened:
+        """Audit one file; whatever goes wrong with it is in the result."""
+        submission = Submission(path, "", "", "was not read")
+        try:
+            submission = Submission.read(path)
+            request = Request(submission, load_task(submission), self.policy, self.level)
+            return Screened(audit(request))
+        except BadInput as error:
+            return Screened(self._without(submission, str(error)))
+        except Exception as error:  # the edge: one bug must not cost the other files' verdicts
+            reason = f"internal error: {type(error).__name__}: {error}"
+            return Screened(self._without(submission, reason), traceback.format_exc())
+
+    def _without(self, submission: Submission, reason: str) -> Audit:
+        """The audit of a file that could not be audited."""
+        task = Task(UNKNOWN, "", None)
+        verdict = Verdict(
+            label=Label.INCONCLUSIVE,
+            family=None,
+            p_hack=self.policy.prior,
+            speedup=Speedup(),
+            sentence=f"inconclusive: {reason}",
+            abstentions=(Abstention("screen", reason),),
+        )
+        request = Request(submission, task, self.policy, self.level)
+        return Audit(request, verdict, Evidence(submission, task, self.policy, unrun=reason))
+
+    def _pooled(self, paths: Iterable[Path], jobs: int) -> Iterator[Screened]:
+        pending: deque[tuple[Path, Future[Screened]]] = deque()
+        with _Pool(jobs) as pool:
+            for path in paths:
+                pending.append((path, pool.submit(self, path)))
+                if len(pending) >= AHEAD * jobs:
+                    yield self._result(*pending.popleft())
+            while pending:
+                yield self._result(*pending.popleft())
+
+    def _result(self, path: Path, future: "Future[Screened]") -> Screened:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            return self._alone(path)
+
+    def _alone(self, path: Path) -> Screened:
+        """A second try in a process of its own: its neighbour may have been the one that died."""
+        with _Pool(1) as pool:
+            try:
+                return pool.submit(self, path).result()
+            except BrokenProcessPool:
+                reason = "internal error: the analyser's process died on this file"
+                submission = Submission(path, "", "", "was not read")
+                return Screened(self._without(submission, reason), f"{path}: {reason}\n")
+
+
+class _Pool:
+    """Processes that are gone when the block is left, however it is left."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._executor = self._fresh()
+
+    def _fresh(self) -> ProcessPoolExecutor:
+        # Spawned, not forked: a fork would copy this process's threads' locks.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_become_worker)
+
+    def submit(self, screening: Screening, path: Path) -> "Future[Screened]":
+        try:
+            return self._executor.submit(screening.one, path)
+        except BrokenProcessPool:
+            self._executor = self._fresh()
+            return self._executor.submit(screening.one, path)
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is not None:
+            for child in multiprocessing.active_children():
+                child.terminate()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _become_worker() -> None:
+    """Leave Ctrl-C to the parent, which terminates us; unwind then, so that no kernel lives on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _unwind)
+
+
+def _unwind(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def screen(
+    paths: Sequence[Path], level: Level = Level.STATIC, policy: Policy = LEADERBOARD
+) -> Iterator[Audit]:
+    """Audit every kernel in these files and directories, with a pool of one process a core."""
+    for screened in Screening(level, policy).audits(kernels(paths)):
+        yield screened.audit

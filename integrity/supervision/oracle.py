@@ -1,0 +1,243 @@
+"""The supervisor's line to the worker that runs the problem's own code."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from integrity.errors import CannotJudge
+from integrity.problem import Problem
+from integrity.run import Inputs
+from integrity.supervision.backend import Backend
+from integrity.supervision.compare import Answer, decode
+from integrity.supervision.jitter import encode, jitter, perturb
+from integrity.supervision.memory import (
+    BadLayout,
+    Block,
+    Bytes,
+    Tensor,
+    as_layouts,
+    lay_out,
+    parse_tensors,
+)
+from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, Zygote
+
+_REMEMBERED = 64
+
+
+class Oracle:
+    """One problem with one set of weights: draws inputs, answers for them.
+
+    Everything that goes wrong here is the problem's fault, not the submission's, and ends in
+    `CannotJudge`.
+    """
+
+    def __init__(
+        self, zygote: Zygote, backend: Backend, problem: Problem, workload: int, secret: bytes
+    ) -> None:
+        self._backend = backend
+        self._problem = problem
+        self._secret = secret
+        self._workload = problem.workloads[workload]
+        self._timeout_s = 60.0
+        self._blocks: list[Block] = []
+        self._answers: dict[Inputs, Answer] = {}
+        self.spec: Any = None
+        self.inputs: tuple[Tensor, ...] = ()
+        self.outputs: tuple[Tensor, ...] = ()
+        self.changed_by_reference: tuple[int, ...] = ()
+        self.wide_reference = "float64"
+        self.init_seed = self._seed("init")
+        self._worker = zygote.spawn()
+        self._start()
+
+    def _seed(self, purpose: str) -> int:
+        return seed_of(self._secret, purpose)
+
+    def _start(self) -> None:
+        problem = self._problem
+        names = {
+            "reference": problem.reference,
+            "make_inputs": problem.make_inputs,
+            "make_init_inputs": problem.make_init_inputs,
+            "check": problem.check,
+        }
+        answer = self._ask(
+            do="problem",
+            modules=dict(problem.sources),
+            names=names,
+            convention=problem.convention,
+            workload=dict(self._workload),
+            init_seed=self.init_seed,
+        )
+        self.init: Any = answer["init"]
+        names_of_weights = list(answer["weights"])
+        placed, size = lay_out(self._parse(list(answer["weights"].values())))
+        self.weights = dict(zip(names_of_weights, as_layouts(placed), strict=True))
+        self.weights_block: Block | None = None
+        if self.weights:
+            _must_fit(size, "the reference's weights")
+            self.weights_block = self._backend.block(size)
+            self._ask_with(
+                [self.weights_block.descriptor],
+                do="weights",
+                layouts=self.weights,
+                bytes=self.weights_block.size_bytes,
+            )
+
+    def inputs_for(self, wanted: Inputs) -> list[Bytes]:
+        """The bytes of every input tensor, jittered and perturbed as asked."""
+        self._draw(self._seed(f"draw-{wanted.draw}"))
+        block = self._blocks[0]
+        raws = [block.bytes[tensor.place].copy() for tensor in self.inputs]
+        if wanted.jitter:
+            seed = self._seed(f"jitter-{wanted.draw}-{wanted.jitter}")
+            raws = jitter(self.inputs, raws, wanted.jitter, seed)
+        if wanted.perturb:
+            index, region, regions = wanted.perturb
+            raws[index] = perturb(self.inputs[index], raws[index], region, regions)
+        return self._edited(raws) if wanted.edit else raws
+
+    def _edited(self, raws: list[Bytes]) -> list[Bytes]:
+        for index, (tensor, raw) in enumerate(zip(self.inputs, raws, strict=True)):
+            if "float" in tensor.dtype and raw.size:
+                values = decode(tensor, raw)
+                values[0] = values[0] * -2 + 1
+                raws[index] = encode(tensor, values)
+                break
+        return raws
+
+    def _draw(self, seed: int) -> None:
+        answer = self._ask(do="draw", seed=seed)
+        described = self._parse(answer["inputs"])
+        contract = [(tensor.shape, tensor.dtype) for tensor in described]
+        if contract != [(tensor.shape, tensor.dtype) for tensor in self.inputs] or not self._blocks:
+            if self._blocks:
+                raise CannotJudge("the problem's inputs change shape from draw to draw")
+            self.inputs, size = lay_out(described)
+            _must_fit(size, "one set of inputs")
+            self.spec = answer["spec"]
+            self._blocks = [self._backend.block(size)]
+            self._attach()
+        self._ask(do="write_drawn", inputs=as_layouts(self.inputs))
+
+    def _attach(self) -> None:
+        self._ask_with(
+            [block.descriptor for block in self._blocks],
+            do="attach",
+            sizes=[block.size_bytes for block in self._blocks],
+        )
+
+    def answer(self, wanted: Inputs, raws: Sequence[Bytes]) -> Answer:
+        """The reference's outputs for these inputs. Asked only after a submission is done."""
+        if wanted not in self._answers:
+            if len(self._answers) >= _REMEMBERED:
+                self._answers.pop(next(iter(self._answers)))
+            native = self._outputs("native", raws)
+            self._answers[wanted] = Answer(native, self._wide(native, raws))
+        return self._answers[wanted]
+
+    def _wide(
+        self, native: tuple[tuple[Tensor, Bytes], ...], raws: Sequence[Bytes]
+    ) -> tuple[Any, ...]:
+        if self.wide_reference == "float64":
+            try:
+                outputs = self._outputs("wide", raws)
+                if [t.shape for t, _ in outputs] == [t.shape for t, _ in native]:
+                    return tuple(decode(tensor, raw) for tensor, raw in outputs)
+                self.wide_reference = "its own dtype: in float64 it returns other shapes"
+            except WorkerRaised as error:
+                self.wide_reference = f"its own dtype: in float64 it raises {error.error[:80]}"
+        return tuple(decode(tensor, raw) for tensor, raw in native)
+
+    def half(self, raws: Sequence[Bytes]) -> list[Bytes]:
+        """The reference's outputs on inputs rounded to half precision."""
+        return [raw for _, raw in self._outputs("half", raws)]
+
+    def _outputs(self, how: str, raws: Sequence[Bytes]) -> tuple[tuple[Tensor, Bytes], ...]:
+        self._write_inputs(raws)
+        ask = self._ask if how == "native" else self._ask_raw
+        answer = ask(do="answer", how=how, spec=self.spec, inputs=as_layouts(self.inputs))
+        self.changed_by_reference = tuple(answer["changed_inputs"])
+        placed, size = lay_out(self._parse(answer["outputs"]))
+        self._make_room(size)
+        self._ask(do="write_answer", outputs=as_layouts(placed))
+        block = self._blocks[1]
+        if how == "native" and not self.outputs:
+            self.outputs = placed
+        return tuple((tensor, block.bytes[tensor.place].copy()) for tensor in placed)
+
+    def _write_inputs(self, raws: Sequence[Bytes]) -> None:
+        for tensor, raw in zip(self.inputs, raws, strict=True):
+            self._blocks[0].bytes[tensor.place] = raw
+
+    def _make_room(self, size: int) -> None:
+        if len(self._blocks) < 2 or self._blocks[1].size_bytes < size:
+            _must_fit(size, "one set of outputs")
+            self._blocks[1:] = [self._backend.block(size)]
+            self._attach()
+
+    def refusal(self, raws: Sequence[Bytes], outputs: Sequence[Bytes]) -> str:
+        """Why the problem's own check refuses these outputs; empty where it passes them."""
+        self._write_inputs(raws)
+        for tensor, raw in zip(self.outputs, outputs, strict=True):
+            self._blocks[1].bytes[tensor.place] = raw
+        answer = self._ask(
+            do="check",
+            spec=self.spec,
+            inputs=as_layouts(self.inputs),
+            outputs=as_layouts(self.outputs),
+        )
+        return "" if answer["passed"] else str(answer["reason"]) or "says no"
+
+    def _ask(self, **message: Any) -> Any:
+        return self._ask_with([], **message)
+
+    def _ask_with(self, descriptors: list[int], **message: Any) -> Any:
+        try:
+            return self._ask_raw(descriptors, **message)
+        except WorkerRaised as error:
+            raise CannotJudge(f"the reference fails by itself: {error.error}") from error
+
+    def _ask_raw(self, descriptors: Sequence[int] = (), **message: Any) -> Any:
+        """Where a `WorkerRaised` is an answer too."""
+        try:
+            return self._worker.ask(message, self._timeout_s, descriptors)
+        except WorkerDied as death:
+            raise CannotJudge(f"the reference's worker {death.how}") from death
+
+    def _parse(self, described: Any) -> tuple[Tensor, ...]:
+        try:
+            return parse_tensors(described)
+        except BadLayout as error:
+            raise CannotJudge(f"the problem's tensors can't be compared: {error}") from error
+
+    def close(self) -> None:
+        """End its worker and give its memory back."""
+        self._worker.end()
+        for block in [*self._blocks, *filter(None, [self.weights_block])]:
+            block.close()
+
+
+def seed_of(secret: bytes, purpose: str) -> int:
+    """A seed of 63 bits that only the holder of the secret can foresee."""
+    digest = hashlib.blake2b(purpose.encode(), key=secret, digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
+
+
+def _must_fit(size_bytes: int, what: str) -> None:
+    available = available_bytes()
+    if size_bytes > available // 2:
+        raise CannotJudge(
+            f"{what} take {size_bytes / 2**30:.1f} GiB; "
+            f"this machine has {available / 2**30:.1f} GiB free and half of it may be used"
+        )
+
+
+def available_bytes() -> int:
+    """Memory that can be taken without swapping."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

@@ -1,0 +1,247 @@
+"""Runs one experiment: an oracle, a worker for each role, every call checked, one frozen `Run`."""
+
+import contextlib
+import hashlib
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from integrity.errors import CannotJudge
+from integrity.policy import Policy
+from integrity.problem import Problem, Task
+from integrity.run import Call, CallResult, Check, Death, Experiment, Inputs, Role, Run
+from integrity.submission import Submission
+from integrity.supervision.backend import Backend
+from integrity.supervision.compare import Answer, compare
+from integrity.supervision.memory import Bytes
+from integrity.supervision.oracle import Oracle, available_bytes, seed_of
+from integrity.supervision.session import Ended, Session, Turn
+from integrity.supervision.workers import WorkerDied, Zygote
+
+_SLOWEST_CALL_S = 20.0
+_MODULE = "kernel_under_test"
+
+
+class OutOfTime(CannotJudge):
+    """The audit's wall-clock budget is spent."""
+
+
+@dataclass(slots=True)
+class Deadline:
+    """The audit's wall-clock budget."""
+
+    budget_s: float
+    _start: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float:
+        """Seconds left.
+
+        Raises:
+            OutOfTime: none.
+        """
+        left = self.budget_s - (time.monotonic() - self._start)
+        if left <= 0:
+            raise OutOfTime(f"the time budget of {self.budget_s:.3g} s was spent (--timeout)")
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every experiment of one audit shares."""
+
+    zygote: Zygote
+    backend: Backend
+    submission: Submission
+    task: Task
+    problem: Problem
+    policy: Policy
+    secret: bytes
+    deadline: Deadline
+
+
+def run(bench: Bench, experiment: Experiment) -> Run:
+    """Run one experiment.
+
+    Raises:
+        CannotJudge: the reference fails, the memory does not suffice, or the time is up.
+    """
+    secret = hashlib.blake2b(experiment.name.encode(), key=bench.secret).digest()
+    oracle = Oracle(bench.zygote, bench.backend, bench.problem, experiment.workload, secret)
+    with contextlib.closing(oracle):
+        return _Experimenter(bench, experiment, oracle, secret).run()
+
+
+class _Experimenter:
+    def __init__(self, bench: Bench, experiment: Experiment, oracle: Oracle, secret: bytes) -> None:
+        self._bench = bench
+        self._experiment = experiment
+        self._oracle = oracle
+        self._order = random.Random(seed_of(secret, "order"))
+        self._past: list[tuple[int, Answer]] = []
+        self._deaths: list[Death] = []
+        self._results: list[CallResult] = []
+
+    def run(self) -> Run:
+        self._learn_shapes()
+        with contextlib.ExitStack() as stack:
+            sessions = list(self._sessions(stack))
+            for index, call in enumerate(self._experiment.calls):
+                self._make(index, call, sessions)
+                if not any(session.role is Role.SUBMISSION for session in sessions):
+                    break
+        return Run(self._experiment, tuple(self._results), tuple(self._deaths), self._facts())
+
+    def _learn_shapes(self) -> None:
+        """One draw and one answer tell how large everything is; neither is used again."""
+        shape_only = Inputs(draw=-1)
+        start = time.monotonic()
+        self._oracle.answer(shape_only, self._oracle.inputs_for(shape_only))
+        self._reference_s = time.monotonic() - start
+        if self._reference_s * len(self._experiment.calls) > self._bench.deadline.left():
+            raise CannotJudge(
+                f"one call of the reference takes {self._reference_s:.1f} s; "
+                f"{len(self._experiment.calls)} of them do not fit into what is left of --timeout"
+            )
+
+    def _sessions(self, stack: contextlib.ExitStack) -> Iterator[Session]:
+        slots = max(call.slot + len(call.inputs) for call in self._experiment.calls)
+        self._must_fit(slots)
+        for role in self._experiment.roles:
+            try:
+                worker = self._bench.zygote.spawn()
+            except WorkerDied as death:
+                raise CannotJudge(f"a worker {death.how}") from death
+            session = Session(role, worker, self._bench.backend, self._oracle, slots)
+            stack.callback(session.close)
+            session.expect(self._oracle.spec)
+            message, descriptors = self._load_message(role)
+            try:
+                session.load(message, descriptors, self._bench.deadline.left())
+            except Ended as ended:
+                self._end(ended)
+            else:
+                yield session
+
+    def _must_fit(self, slots: int) -> None:
+        tensors = [*self._oracle.inputs, *self._oracle.outputs]
+        one = sum(tensor.size_bytes for tensor in tensors)
+        # Per role: the blocks, the copy for comparison, the snapshots, and what the worker makes.
+        needed = one * (slots * len(self._experiment.roles) * 4 + len(self._experiment.calls))
+        if needed > available_bytes() * 0.8:
+            raise CannotJudge(
+                f"the experiment needs {needed / 2**30:.1f} GiB of memory, "
+                f"{available_bytes() / 2**30:.1f} GiB are free"
+            )
+
+    def _load_message(self, role: Role) -> tuple[dict[str, Any], list[int]]:
+        if role is Role.NULL:
+            return {"do": "null"}, []
+        problem, task = self._bench.problem, self._bench.task
+        oracle = self._oracle
+        if role is Role.REFERENCE:
+            modules, module, entry = dict(problem.sources), "reference", problem.reference
+        else:
+            modules = {name: problem.sources[name] for name in problem.shared}
+            modules[_MODULE] = self._bench.submission.text
+            module, entry = _MODULE, task.entry
+        message: dict[str, Any] = {
+            "do": "load",
+            "modules": modules,
+            "module": module,
+            "entry": entry,
+            "convention": problem.convention,
+            "init": oracle.init,
+            "init_seed": oracle.init_seed,
+            "weights": oracle.weights or None,
+        }
+        block = oracle.weights_block
+        if block is None:
+            return message, []
+        return message | {"weights_bytes": block.size_bytes}, [block.descriptor]
+
+    def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
+        """One call by every role, in random order, on the same inputs."""
+        raws = [self._oracle.inputs_for(wanted) for wanted in call.inputs]
+        self._order.shuffle(sessions)
+        turns: list[tuple[Role, Turn]] = []
+        for session in list(sessions):
+            try:
+                turns.append((session.role, session.turn(index, call, raws, self._patience())))
+            except Ended as ended:
+                self._end(ended)
+                sessions.remove(session)
+        # Only now may anybody know what is right.
+        answers = [
+            self._oracle.answer(wanted, raw) for wanted, raw in zip(call.inputs, raws, strict=True)
+        ]
+        for role, turn in turns:
+            self._results.append(self._judge(index, role, turn, raws, answers))
+        self._past.append((index, answers[0]))
+
+    def _patience(self) -> float:
+        generous = max(_SLOWEST_CALL_S, 100 * self._reference_s)
+        return min(generous, self._bench.deadline.left())
+
+    def _end(self, ended: Ended) -> None:
+        if ended.death.role is not Role.SUBMISSION:
+            raise CannotJudge(f"the {ended.death.role}'s worker {ended.death.how}")
+        self._deaths.append(ended.death)
+
+    def _judge(
+        self,
+        index: int,
+        role: Role,
+        turn: Turn,
+        raws: Sequence[list[Bytes]],
+        answers: Sequence[Answer],
+    ) -> CallResult:
+        checks: tuple[Check, ...] = ()
+        if role is not Role.NULL:
+            checks = tuple(
+                self._check(role, turn, number, raw, answer)
+                for number, (raw, answer) in enumerate(zip(raws, answers, strict=True))
+            )
+        return CallResult(index, role, replace(turn.observed, checks=checks), turn.reported)
+
+    def _check(
+        self, role: Role, turn: Turn, number: int, raw: list[Bytes], answer: Answer
+    ) -> Check:
+        outputs = turn.outputs[number]
+        found = compare(outputs, answer, self._bench.policy.precision)
+        refused = ""
+        if self._bench.problem.check and role is Role.SUBMISSION:
+            refused = self._oracle.refusal(raw, outputs)
+        wrong = found.mismatched_share > 0
+        return found.as_check(
+            untouched_share=turn.untouched[number],
+            matches_call=self._stale(outputs, answer) if wrong else None,
+            digest=_digest(outputs),
+            reference_digest=_digest([native for _, native in answer.native]),
+            refused=refused,
+        )
+
+    def _stale(self, outputs: list[Bytes], own: Answer) -> int | None:
+        """The earlier call whose answer this is, unless the answers are alike anyway."""
+        for index, answer in reversed(self._past):
+            if answer is own or compare(outputs, answer, self._bench.policy.precision).mismatched_share:
+                continue
+            return index
+        return None
+
+    def _facts(self) -> dict[str, float | str]:
+        return {
+            "input_bytes": float(sum(tensor.size_bytes for tensor in self._oracle.inputs)),
+            "output_bytes": float(sum(tensor.size_bytes for tensor in self._oracle.outputs)),
+            "reference_changes_inputs": ",".join(map(str, self._oracle.changed_by_reference)),
+            "wide_reference": self._oracle.wide_reference,
+            "threads": float(self._bench.zygote.threads),
+        }
+
+
+def _digest(raws: Sequence[Bytes]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for raw in raws:
+        state.update(raw.tobytes())
+    return state.hexdigest()

@@ -1,0 +1,264 @@
+"""Starting, asking, freezing and ending sandboxed workers."""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from integrity.errors import BadInput, CannotJudge
+from integrity.tracers.process import ProcessTree
+from integrity.worker import wire
+
+_START_PATIENCE_S = 60.0
+_STATUS_BYTES = 4096
+
+
+class WorkerDied(Exception):
+    """A worker ended, timed out or talked nonsense. `how` says which, in words."""
+
+    def __init__(self, how: str, exit_code: int | None = None) -> None:
+        super().__init__(how)
+        self.how = how
+        self.exit_code = exit_code
+        """What it passed to exit; None where it did not end by itself."""
+
+
+class WorkerRaised(Exception):
+    """The worker lives, but what it was asked to do raised."""
+
+    def __init__(self, error: str, trace: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.trace = trace
+
+
+class Worker:
+    """One sandboxed process, on the other end of a socket. Everything it says is untrusted."""
+
+    def __init__(self, zygote: "Zygote", control: socket.socket, status: int, keeper: int) -> None:
+        self._zygote = zygote
+        self.control = control
+        self._status = status
+        self._keeper = keeper
+        self.tree = ProcessTree(keeper)
+        self.greeting: wire.Message = {}
+
+    def ask(
+        self, message: wire.Message, timeout_s: float, descriptors: Sequence[int] = ()
+    ) -> wire.Message:
+        """Send and wait for the answer.
+
+        Raises:
+            WorkerRaised: it answers with an error.
+            WorkerDied: it ends, or does not answer in time; it is dead afterwards.
+        """
+        self.tell(message, descriptors)
+        return self.hear(timeout_s)
+
+    def tell(self, message: wire.Message, descriptors: Sequence[int] = ()) -> None:
+        """Send without waiting."""
+        try:
+            self.control.settimeout(_START_PATIENCE_S)
+            wire.send(self.control, message, descriptors)
+        except (wire.WireError, TimeoutError):
+            raise self._died() from None
+
+    def hear(self, timeout_s: float) -> wire.Message:
+        """The worker's next message, as `ask`."""
+        try:
+            self.control.settimeout(max(timeout_s, 0.001))
+            message, descriptors = wire.receive(self.control)
+        except TimeoutError:
+            self.end()
+            raise WorkerDied(f"timed out after {timeout_s:.3g} s") from None
+        except wire.WireError:
+            raise self._died() from None
+        for descriptor in descriptors:  # a worker has nothing to give
+            os.close(descriptor)
+        if "error" in message:
+            raise WorkerRaised(str(message["error"]), str(message.get("trace", "")))
+        return message
+
+    def has_spoken(self) -> bool:
+        """Whether a message, or its end, is waiting to be heard."""
+        return bool(select.select([self.control], [], [], 0)[0])
+
+    def end(self) -> None:
+        """Kill it with everything it started. Harmless when it is dead already."""
+        if self._keeper:
+            self._zygote.kill(self._keeper)
+            self._keeper = 0
+            self.control.close()
+            os.close(self._status)
+
+    def _died(self) -> WorkerDied:
+        if not self._keeper:
+            return WorkerDied("had already ended")
+        said = _last_words(self._status)
+        self.end()
+        if "sandbox_error" in said:
+            return WorkerDied(f"could not be sandboxed: {said['sandbox_error']}")
+        return _how_it_died(said.get("status"))
+
+
+def _last_words(status: int) -> wire.Message:
+    readable, _, _ = select.select([status], [], [], 5.0)
+    raw = os.read(status, _STATUS_BYTES) if readable else b""
+    with contextlib.suppress(ValueError):
+        words = json.loads(raw.splitlines()[0]) if raw else {}
+        return words if isinstance(words, dict) else {}
+    return {}
+
+
+def _how_it_died(status: object) -> WorkerDied:
+    if not isinstance(status, int):
+        return WorkerDied("ended without a trace")
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        return WorkerDied(f"was killed by {name}")
+    code = os.WEXITSTATUS(status)
+    return WorkerDied(f"left the process with exit status {code}", exit_code=code)
+
+
+class Zygote:
+    """The process that workers are forked from, and the isolation they get."""
+
+    def __init__(
+        self, isolation: str = "auto", threads: int | None = None, memory_bytes: int = 4 * 2**30
+    ) -> None:
+        self._asked = isolation
+        self._memory_bytes = memory_bytes
+        self.threads = threads or max(1, (os.cpu_count() or 1) - 1)  # one core keeps the clock
+        self.isolation = ""
+        self.why_not_better = ""
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="integrity-"))
+        self._folder.chmod(0o755)
+        self.cache = self._folder / "cache"
+        self.cache.mkdir()
+        self.cache.chmod(0o777)
+        self._ours, theirs = socket.socketpair()
+        try:
+            self._process = self._start(theirs)
+            theirs.close()
+            self._ours.settimeout(_START_PATIENCE_S)
+            wire.receive(self._ours)
+            self._choose_isolation()
+        except BaseException as error:
+            self.__exit__(None, None, None)
+            if isinstance(error, (wire.WireError, TimeoutError)):
+                raise CannotJudge(
+                    "no worker could be started: is torch installed? "
+                    "`pip install 'kernel-integrity[run]'`, then `integrity doctor`"
+                ) from error
+            raise
+        return self
+
+    def _start(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
+        channel = theirs.fileno()
+        # The zygote finds its socket at descriptor 3, whatever number it has here.
+        launch = "import os; os.dup2({0}, 3) if {0} != 3 else 0; from integrity.worker import zygote; zygote.main()"
+        return subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", launch.format(channel)],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[channel],
+            cwd="/",
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Everything a worker's environment holds: nothing of the user's."""
+        return {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "OMP_NUM_THREADS": str(self.threads),
+            "OPENBLAS_NUM_THREADS": "1",  # its threads would forbid leaving the namespaces
+            "MAX_JOBS": "2",
+            "TRITON_INTERPRET": "1",
+            "TORCHINDUCTOR_COMPILE_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def _choose_isolation(self) -> None:
+        order = ["namespaces", "landlock"] if self._asked == "auto" else [self._asked]
+        for self.isolation in order:
+            try:
+                self.spawn().end()
+                return
+            except WorkerDied as death:
+                self.why_not_better = death.how
+        raise BadInput(
+            f"isolation {self._asked!r} can't be had here: a worker {self.why_not_better}; "
+            "see `integrity doctor`, or accept a capped verdict with --isolation none"
+        )
+
+    def spawn(self, building: bool = False) -> Worker:
+        """A fresh worker. A `building` one may write the compile cache that others get a copy of.
+
+        Raises:
+            WorkerDied: it did not survive being sandboxed.
+        """
+        ours, theirs = socket.socketpair()
+        status, status_end = os.pipe()
+        scratch = "/tmp"
+        if self.isolation != "namespaces":
+            scratch = tempfile.mkdtemp(dir=self._folder)
+            os.chmod(scratch, 0o777)
+        request = {
+            "isolation": self.isolation,
+            "scratch": scratch,
+            "cache": str(self.cache),
+            "cache_writable": building,
+            "threads": self.threads,
+            "limits": {"memory_bytes": self._memory_bytes, "cpu_s": 3600},
+        }
+        wire.send(self._ours, {"spawn": request}, [theirs.fileno(), status_end])
+        theirs.close()
+        os.close(status_end)
+        keeper = int(wire.receive(self._ours)[0]["pid"])
+        worker = Worker(self, ours, status, keeper)
+        worker.greeting = worker.hear(_START_PATIENCE_S)
+        return worker
+
+    def kill(self, keeper: int) -> None:
+        """End a worker's whole tree; returns when it is gone."""
+        with contextlib.suppress(wire.WireError, TimeoutError):
+            wire.send(self._ours, {"kill": keeper})
+            wire.receive(self._ours)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ours.close()
+        process = getattr(self, "_process", None)
+        if process is not None:
+            tree = ProcessTree(process.pid).pids()
+            process.kill()
+            process.wait()
+            _wait_until_gone(tree)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _wait_until_gone(pids: Sequence[int]) -> None:
+    """Children die with the zygote, but a moment after it."""
+    deadline = time.monotonic() + 5.0
+    while time.monotonic() < deadline and any(os.path.exists(f"/proc/{pid}") for pid in pids):
+        time.sleep(0.002)

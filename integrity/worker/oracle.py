@@ -1,0 +1,99 @@
+"""The problem's own code: draws inputs and computes reference outputs.
+
+It runs in a worker like any other, one that never meets the submission, so that even a hostile
+reference reaches neither the supervisor nor a clock.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from integrity.worker import loading, tensors
+
+_WIDEN = (torch.float32, torch.float16, torch.bfloat16)
+
+
+class Oracle:
+    """One problem, loaded."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self._module = loading.import_module("reference")
+        self._names: Mapping[str, str] = request["names"]
+        self._convention: str = request["convention"]
+        self._workload = request["workload"]
+        self._seed: int = request["init_seed"]
+        self._init = self._make_init()
+        self._instance = self._make_instance()
+
+    def _make_init(self) -> Any:
+        name = self._names.get("make_init_inputs")
+        if not name:
+            return []
+        torch.manual_seed(self._seed)
+        return loading.entry_of(self._module, name)()
+
+    def _make_instance(self) -> Any:
+        target = loading.entry_of(self._module, self._names["reference"])
+        if self._convention != "module":
+            return target
+        torch.manual_seed(self._seed)
+        instance = target(*self._init) if isinstance(self._init, (list, tuple)) else target()
+        return instance.eval() if isinstance(instance, torch.nn.Module) else instance
+
+    def init(self) -> Any:
+        """Arguments of the entry's constructor."""
+        return self._init
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The reference's parameters and buffers; empty where it has none."""
+        if isinstance(self._instance, torch.nn.Module):
+            return {name: t.detach() for name, t in self._instance.state_dict().items()}
+        return {}
+
+    def draw(self, seed: int) -> Any:
+        """Fresh inputs: a list for `*inputs`, whatever the harness passes for `data`."""
+        generate = loading.entry_of(self._module, self._names["make_inputs"])
+        inputs = loading.call_generator(generate, seed, self._workload)
+        if self._convention != "data" and not isinstance(inputs, (list, tuple)):
+            return [inputs]
+        return inputs
+
+    def answer(self, inputs: Any, wide: bool) -> Any:
+        """The reference's output, in its own dtype or, where it allows that, in float64."""
+        with torch.no_grad():
+            if not wide:
+                return self._call(self._instance, inputs)
+            instance = self._instance
+            if isinstance(instance, torch.nn.Module):
+                instance = copy.deepcopy(instance).double()
+            return self._call(instance, _map(inputs, _widen))
+
+    def answer_half(self, inputs: Any) -> Any:
+        """What the reference's formula gives on inputs rounded to half precision."""
+        with torch.no_grad():
+            return self._call(self._instance, _map(inputs, _through_half))
+
+    def check(self, inputs: Any, output: Any) -> tuple[bool, str]:
+        """What the problem's own check says of an output."""
+        verdict = loading.entry_of(self._module, self._names["check"])(inputs, output)
+        if isinstance(verdict, tuple):
+            return bool(verdict[0]), str(verdict[1])
+        return not verdict, str(verdict)  # the legacy form: an empty text passes
+
+    def _call(self, target: Any, inputs: Any) -> Any:
+        return target(inputs) if self._convention == "data" else target(*inputs)
+
+
+def _map(value: Any, change: Any) -> Any:
+    spec, found = tensors.flatten(value)
+    return tensors.rebuild(spec, [change(tensor) for tensor in found])
+
+
+def _widen(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.double() if tensor.dtype in _WIDEN else tensor
+
+
+def _through_half(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.half().to(tensor.dtype) if tensor.dtype is torch.float32 else tensor

@@ -1,0 +1,295 @@
+"""The worker's side of the gate: load, arm, wait, call, copy out, say done.
+
+Everything here shares a process with the submission and may be patched by it. Nothing here is
+trusted: the clock, the inputs' seeds, the reference and the checks are the supervisor's.
+"""
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from integrity.worker import loading, oracle, tensors, wire
+from integrity.worker.gate_page import BEAT, DONE, GATE
+
+_MAX_TRACE = 2000
+
+
+def serve(control: socket.socket, request: wire.Message) -> None:
+    """Answer the supervisor until it hangs up."""
+    _settle_in(request)
+    wire.send(control, {"ready": True, "processes": _count("/proc"), "uid": os.getuid()})
+    worker = Worker(control, Path(request["scratch"]))
+    while True:
+        try:
+            message, descriptors = wire.receive(control)
+        except wire.WireError:
+            return
+        try:
+            worker.handle(message, descriptors)
+        except wire.WireError:
+            return
+        except BaseException as error:
+            wire.send(control, _failure(error))
+
+
+def _settle_in(request: wire.Message) -> None:
+    null = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    os.close(null)
+    scratch = Path(request["scratch"])
+    for name in ("home", "tmp"):
+        (scratch / name).mkdir(exist_ok=True)
+    os.environ.update(HOME=str(scratch / "home"), TMPDIR=str(scratch / "tmp"))
+    _place_caches(scratch, request["cache"], bool(request["cache_writable"]))
+    os.chdir(scratch / "home")
+    torch.set_num_threads(request["threads"])
+
+
+def _place_caches(scratch: Path, cache: str, writable: bool) -> None:
+    """Compile caches: the build worker fills the audit's, the others start from a copy of it."""
+    import shutil
+
+    inside = Path("/cache") if Path("/cache").is_dir() else Path(cache)
+    own = scratch / "cache"
+    if cache and writable:
+        own.symlink_to(inside)
+    elif cache:
+        shutil.copytree(inside, own, symlinks=True, dirs_exist_ok=True)
+    os.environ["TORCH_EXTENSIONS_DIR"] = str(own / "torch")
+    os.environ["TRITON_CACHE_DIR"] = str(own / "triton")
+
+
+def _count(folder: str) -> int:
+    return sum(name.isdigit() for name in os.listdir(folder))
+
+
+def _failure(error: BaseException) -> wire.Message:
+    trace = "".join(traceback.format_exception(error))[-_MAX_TRACE:]
+    return {"error": f"{type(error).__name__}: {error}"[:500], "trace": trace}
+
+
+class Worker:
+    """One role's process: a kernel, its memory and its gate; or the oracle."""
+
+    def __init__(self, control: socket.socket, scratch: Path) -> None:
+        self._control = control
+        self._scratch = scratch
+        self._kernel: loading.Kernel = _nothing
+        self._oracle: oracle.Oracle | None = None
+        self._drawn: Any = None
+        self._slots: list[tuple[Any, list[torch.Tensor]]] = []
+        self._ready: list[torch.Tensor] | None = None
+
+    def handle(self, message: wire.Message, descriptors: list[int]) -> None:
+        """Do one thing and answer."""
+        operation = getattr(self, f"_{message['do']}")
+        answer = operation(message, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        wire.send(self._control, answer)
+
+    # -- the roles that are called through the gate ------------------------------------------
+
+    def _load(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        loading.write_modules(message["modules"], self._scratch / "submission")
+        module = loading.import_module(message["module"])
+        weights_block = (
+            tensors.Block(descriptors[0], message["weights_bytes"]) if descriptors else None
+        )
+        self._kernel = loading.kernel_of(
+            module,
+            message["entry"],
+            message["convention"],
+            message["init"],
+            message["init_seed"],
+            loading.as_state(message["weights"], weights_block),
+        )
+        return {"loaded": True}
+
+    def _null(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        self._ready = []
+        return {"loaded": True}
+
+    def _map(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        inputs = tensors.Block(descriptors[0], message["inputs_bytes"])
+        outputs = tensors.Block(descriptors[1], message["outputs_bytes"])
+        self._gate = memoryview(tensors.Block(descriptors[2], message["gate_bytes"]).bytes).cast("Q")
+        for slot in message["slots"]:
+            arguments = [inputs.tensor(layout) for layout in slot["inputs"]]
+            results = [outputs.tensor(layout) for layout in slot["outputs"]]
+            self._slots.append((tensors.rebuild(message["spec"], arguments), results))
+        if self._ready is not None:
+            self._ready = [torch.zeros_like(result) for result in self._slots[0][1]]
+            self._kernel = lambda inputs: self._ready
+        return {"mapped": True}
+
+    def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        slots = [self._slots[index] for index in message["slots"]]
+        for tensor in self._ready or ():
+            tensor.fill_(message["k"] % 7)  # as warm as an output that was just computed
+        call = _benchmark_kernel if message["site"] == "benchmark" else _check_correctness
+        gate, number = self._gate, message["k"]
+        wire.send(self._control, {"armed": number})
+        while gate[GATE] < number:
+            gate[BEAT] += 1
+        try:
+            elapsed_us, returned = call(self._kernel, slots)
+        finally:
+            gate[DONE] = number
+        return {
+            "done": number,
+            "elapsed_us": elapsed_us,
+            "aliases": _aliases(slots[0][0], returned),
+            "threads": _count("/proc/self/task"),
+        }
+
+    # -- the oracle --------------------------------------------------------------------------
+
+    def _problem(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        loading.write_modules(message["modules"], self._scratch / "problem")
+        self._oracle = oracle.Oracle(message)
+        weights = self._oracle.weights()
+        for tensor in weights.values():
+            tensors.describe(tensor)
+        return {
+            "init": _as_json(self._oracle.init()),
+            "weights": {name: tensors.describe(t) for name, t in weights.items()},
+        }
+
+    def _weights(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        block = tensors.Block(descriptors[0], message["bytes"])
+        for name, tensor in self._the_oracle().weights().items():
+            block.tensor(message["layouts"][name]).copy_(tensor)
+        return {"written": True}
+
+    def _draw(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        self._drawn = self._the_oracle().draw(message["seed"])
+        spec, found = tensors.flatten(self._drawn)
+        return {"spec": spec, "inputs": [tensors.describe(tensor) for tensor in found]}
+
+    def _attach(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        self._blocks = [
+            tensors.Block(descriptor, size)
+            for descriptor, size in zip(descriptors, message["sizes"], strict=True)
+        ]
+        return {"attached": True}
+
+    def _write_drawn(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        _, found = tensors.flatten(self._drawn)
+        for layout, tensor in zip(message["inputs"], found, strict=True):
+            self._blocks[0].tensor(layout).copy_(tensor)
+        return {"written": True}
+
+    def _answer(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        """Reference output for the inputs that now lie in the oracle's block."""
+        inputs = self._inputs(message)
+        answers: dict[str, Callable[[], Any]] = {
+            "native": lambda: self._the_oracle().answer(inputs, wide=False),
+            "wide": lambda: self._the_oracle().answer(inputs, wide=True),
+            "half": lambda: self._the_oracle().answer_half(inputs),
+        }
+        self._answered = _outputs_of(answers[message["how"]]())
+        changed = [i for i, t in enumerate(self._views) if not _same(t, self._pristine[i])]
+        return {
+            "outputs": [tensors.describe(tensor) for tensor in self._answered],
+            "changed_inputs": changed,
+        }
+
+    def _write_answer(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        for layout, tensor in zip(message["outputs"], self._answered, strict=True):
+            self._blocks[1].tensor(layout).copy_(tensor)
+        return {"written": True}
+
+    def _check(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        inputs = self._inputs(message)
+        found = [self._blocks[1].tensor(layout).clone() for layout in message["outputs"]]
+        output = found[0] if len(found) == 1 else tuple(found)
+        passed, reason = self._the_oracle().check(inputs, output)
+        return {"passed": passed, "reason": reason[:300]}
+
+    def _inputs(self, message: wire.Message) -> Any:
+        self._views = [self._blocks[0].tensor(layout).clone() for layout in message["inputs"]]
+        self._pristine = [view.clone() for view in self._views]
+        return tensors.rebuild(message["spec"], self._views)
+
+    def _the_oracle(self) -> oracle.Oracle:
+        if self._oracle is None:
+            raise loading.LoadError("no problem was loaded")
+        return self._oracle
+
+
+def _nothing(inputs: Any) -> Any:
+    raise loading.LoadError("no kernel was loaded")
+
+
+def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any]) -> tuple[float, Any]:
+    """A call site that looks like a benchmark's loop."""
+    returned = None
+    with torch.no_grad():
+        start = time.perf_counter()
+        for inputs, results in slots:
+            returned = kernel(inputs)
+            _copy_out(returned, results)
+        end = time.perf_counter()
+    return (end - start) * 1e6, returned
+
+
+def _check_correctness(kernel: loading.Kernel, slots: list[Any]) -> tuple[float, Any]:
+    """A call site that looks like a correctness check's; it does the same."""
+    start = time.perf_counter()
+    with torch.no_grad():
+        output_new = None
+        for inputs, results in slots:
+            output_new = kernel(inputs)
+            _copy_out(output_new, results)
+    end = time.perf_counter()
+    return (end - start) * 1e6, output_new
+
+
+def _copy_out(returned: Any, results: list[torch.Tensor]) -> None:
+    found = _outputs_of(returned)
+    if len(found) != len(results):
+        raise TypeError(f"returned {len(found)} tensors, the reference returns {len(results)}")
+    for tensor, result in zip(found, results, strict=True):
+        if tensor.shape != result.shape or tensor.dtype != result.dtype:
+            raise TypeError(
+                f"returned {tuple(tensor.shape)} {tensor.dtype}, "
+                f"the reference returns {tuple(result.shape)} {result.dtype}"
+            )
+        result.copy_(tensor)
+
+
+def _outputs_of(returned: Any) -> list[torch.Tensor]:
+    """The tensors of an output; bare numbers count as tensors of no dimensions."""
+    if isinstance(returned, (bool, int, float)):
+        return [torch.tensor(returned, dtype=torch.float64)]
+    return tensors.flatten(returned)[1]
+
+
+def _aliases(inputs: Any, returned: Any) -> list[int]:
+    owners = [tensor.untyped_storage().data_ptr() for tensor in tensors.flatten(inputs)[1]]
+    shared = {t.untyped_storage().data_ptr() for t in tensors.flatten(returned)[1]}
+    return [index for index, owner in enumerate(owners) if owner in shared]
+
+
+def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
+    return torch.equal(left.contiguous().view(-1).view(torch.uint8), right.view(-1).view(torch.uint8))
+
+
+def _as_json(value: Any) -> Any:
+    """Constructor arguments, which have to be plain data to reach another process."""
+    if isinstance(value, dict):
+        return {str(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise tensors.NotATensor(f"init inputs hold a {type(value).__name__}")
+

@@ -1,0 +1,86 @@
+"""Nested values as a spec (JSON) plus flat tensors, and tensors that live in shared memory."""
+
+import mmap
+from typing import Any
+
+import torch
+
+Spec = dict[str, Any]
+
+DTYPES = {
+    name: getattr(torch, name)
+    for name in (
+        "float64 float32 float16 bfloat16 float8_e4m3fn float8_e5m2 int64 int32 int16 int8 uint8 bool"
+    ).split()
+}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+class NotATensor(TypeError):
+    """A value that can't travel: neither tensor, number, text, list, tuple nor dict."""
+
+
+def flatten(value: Any) -> tuple[Spec, list[torch.Tensor]]:
+    """Take a nested value apart.
+
+    Raises:
+        NotATensor: it holds something that a harness could not compare.
+    """
+    tensors: list[torch.Tensor] = []
+    return _spec(value, tensors), tensors
+
+
+def _spec(value: Any, tensors: list[torch.Tensor]) -> Spec:
+    if isinstance(value, torch.Tensor):
+        tensors.append(value)
+        return {"tensor": len(tensors) - 1}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return {"value": value}
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_spec(item, tensors) for item in value]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: _spec(item, tensors) for key, item in value.items()}}
+    raise NotATensor(f"a {type(value).__name__} where a tensor, number or container belongs")
+
+
+def rebuild(spec: Spec, tensors: list[torch.Tensor]) -> Any:
+    """Put a nested value together again."""
+    if "tensor" in spec:
+        return tensors[spec["tensor"]]
+    if "list" in spec:
+        return [rebuild(item, tensors) for item in spec["list"]]
+    if "tuple" in spec:
+        return tuple(rebuild(item, tensors) for item in spec["tuple"])
+    if "dict" in spec:
+        return {key: rebuild(item, tensors) for key, item in spec["dict"].items()}
+    return spec["value"]
+
+
+def describe(tensor: torch.Tensor) -> dict[str, Any]:
+    """Shape and dtype, as they travel.
+
+    Raises:
+        NotATensor: a dtype that no harness here uses.
+    """
+    if tensor.dtype not in _NAMES:
+        raise NotATensor(f"a tensor of {tensor.dtype}")
+    return {"shape": list(tensor.shape), "dtype": _NAMES[tensor.dtype]}
+
+
+class Block:
+    """Shared memory of the supervisor's, seen as tensors."""
+
+    def __init__(self, descriptor: int, size_bytes: int) -> None:
+        self.bytes = mmap.mmap(descriptor, size_bytes)
+
+    def tensor(self, layout: dict[str, Any]) -> torch.Tensor:
+        """The tensor at that offset, `{shape, dtype, offset}`; equal layouts, equal pointers."""
+        dtype = DTYPES[layout["dtype"]]
+        count = 1
+        for extent in layout["shape"]:
+            count *= extent
+        if count == 0:
+            return torch.empty(layout["shape"], dtype=dtype)
+        flat = torch.frombuffer(self.bytes, dtype=dtype, count=count, offset=layout["offset"])
+        return flat.view(layout["shape"])

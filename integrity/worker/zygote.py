@@ -1,0 +1,174 @@
+"""A clean process with torch loaded that forks one sandboxed worker per request.
+
+Trusted: it never holds a submission. Forking saves every worker the second that importing torch
+takes. Chain of a worker: zygote -> keeper (leaves the namespaces) -> init (PID 1) -> worker; each
+is killed when the one before it dies, and the zygote ends when the supervisor's socket closes.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from integrity.worker import sandbox, wire
+
+_CONTROL, _STATUS = 3, 4
+
+
+def main() -> None:
+    """Serve spawn requests on descriptor 3 until the supervisor hangs up."""
+    sandbox.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    supervisor = socket.socket(fileno=_CONTROL)
+    _import_torch()
+    wire.send(supervisor, {"ready": True})
+    while True:
+        try:
+            request, descriptors = wire.receive(supervisor)
+        except wire.WireError:
+            return
+        if "spawn" in request:
+            pid = _spawn(request["spawn"], descriptors)
+            wire.send(supervisor, {"pid": pid})
+        else:
+            wire.send(supervisor, {"killed": _kill(request["kill"])})
+
+
+def _import_torch() -> None:
+    """Once, here, for every worker: inside the sandbox this package can't be imported."""
+    from integrity.worker import serve  # noqa: F401
+
+
+def _kill(keeper: int) -> int:
+    """End a worker and all it started, and wait until it is gone."""
+    sandbox_tree = [keeper, *descendants(keeper)]
+    for _ in range(100):  # a fork bomb outruns one pass
+        for pid in reversed(sandbox_tree):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        sandbox_tree = descendants(keeper)
+        if not sandbox_tree:
+            break
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(keeper, 0)
+    return keeper
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below that one, nearest first."""
+    found: list[int] = []
+    queue = [pid]
+    while queue:
+        for child in _children(queue.pop()):
+            found.append(child)
+            queue.append(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+            children += [int(word) for word in text.split()]
+    return children
+
+
+def _spawn(request: wire.Message, descriptors: list[int]) -> int:
+    pid = os.fork()
+    if pid:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return pid
+    try:
+        _keep(request, *descriptors)
+    except BaseException as error:
+        _say(descriptors[1], {"sandbox_error": f"{type(error).__name__}: {error}"})
+    finally:
+        os._exit(70)
+
+
+def _keep(request: wire.Message, control: int, status: int) -> NoReturn:
+    sandbox.die_with_parent()
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.dup2(control, 13)
+    os.dup2(status, 14)
+    os.dup2(13, _CONTROL)
+    os.dup2(14, _STATUS)
+    os.closerange(5, 1 << 16)
+    if request["isolation"] == "namespaces":
+        sandbox.unshare_namespaces()
+    init = os.fork()
+    if init == 0:
+        try:
+            _init(request)
+        except BaseException as error:
+            _say(_STATUS, {"sandbox_error": f"{type(error).__name__}: {error}"})
+        finally:
+            os._exit(70)
+    os.close(_CONTROL)
+    os.close(_STATUS)
+    os.waitpid(init, 0)
+    os._exit(0)
+
+
+def _init(request: wire.Message) -> NoReturn:
+    sandbox.die_with_parent()
+    os.umask(0o022)
+    isolation = request["isolation"]
+    if isolation == "namespaces":
+        sandbox.build_root(request["cache"], request["cache_writable"])
+        sandbox.drop_privileges(scratch_owner_known=True)
+    else:
+        sandbox.become_subreaper()
+        os.chdir(request["scratch"])
+        if isolation == "landlock":
+            readable = [*sandbox.readable_paths(), Path(request["scratch"])]
+            sandbox.drop_privileges(sandbox.nobody_can_read(readable))
+            sandbox.become_subreaper()
+    worker = os.fork()
+    if worker == 0:
+        _work(request)
+    os.close(_CONTROL)
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == worker:
+            _say(_STATUS, {"status": status})
+            os._exit(0)
+
+
+def _work(request: wire.Message) -> NoReturn:
+    from integrity.worker.serve import serve
+
+    try:
+        _enter(request)
+    except BaseException as error:
+        _say(_STATUS, {"sandbox_error": f"{type(error).__name__}: {error}"})
+        os._exit(70)
+    os.close(_STATUS)
+    serve(socket.socket(fileno=_CONTROL), request)
+    os._exit(0)
+
+
+def _enter(request: wire.Message) -> None:
+    sandbox.die_with_parent()
+    if request["isolation"] == "landlock":
+        scratch, cache = Path(request["scratch"]), Path(request["cache"])
+        sandbox.renounce_files([scratch, cache] if request["cache_writable"] else [scratch], cache)
+    if request["isolation"] != "none":
+        sandbox.renounce_calls()
+    sandbox.limit(sandbox.Limits(**request["limits"]))
+
+
+def _say(status: int, message: wire.Message) -> None:
+    with contextlib.suppress(OSError):
+        os.write(status, json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

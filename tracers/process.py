@@ -1,0 +1,89 @@
+"""What the kernel's books say of a process tree, read from outside it."""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+_STOP_PATIENCE_S = 1.0
+
+
+class ProcessTree:
+    """A worker and everything it started, as the supervisor sees them."""
+
+    def __init__(self, root: int) -> None:
+        self.root = root
+        """The keeper; it and init below it never run submitted code."""
+
+    def pids(self) -> list[int]:
+        """Every process below the root."""
+        found: list[int] = []
+        queue = [self.root]
+        while queue:
+            children = _children(queue.pop())
+            found += children
+            queue += children
+        return found
+
+    def cpu_ns(self) -> int:
+        """CPU time that the tree's living threads have used so far."""
+        return sum(_thread_ns(pid, task) for pid in self.pids() for task in _tasks(pid))
+
+    def freeze(self) -> None:
+        """Stop every thread below the root, and wait until they have stopped.
+
+        A frozen worker can neither start early on inputs that are being written nor finish late
+        on an output that is being read.
+        """
+        deadline = time.monotonic() + _STOP_PATIENCE_S
+        seen: set[int] = set()
+        while time.monotonic() < deadline:
+            running = [pid for pid in self.pids() if pid not in seen]
+            if not running:
+                return
+            for pid in running:
+                _signal(pid, signal.SIGSTOP)
+            for pid in running:
+                while not _stopped(pid) and time.monotonic() < deadline:
+                    pass
+            seen.update(running)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        for pid in self.pids():
+            _signal(pid, signal.SIGCONT)
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            children += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+    return children
+
+
+def _tasks(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.listdir(f"/proc/{pid}/task")
+    return []
+
+
+def _thread_ns(pid: int, task: str) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
+    return 0
+
+
+def _stopped(pid: int) -> bool:
+    for task in _tasks(pid):
+        with contextlib.suppress(OSError):
+            state = Path(f"/proc/{pid}/task/{task}/stat").read_text().rpartition(")")[2].split()[0]
+            if state not in "TtZX":
+                return False
+    return True
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
