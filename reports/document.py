@@ -1,0 +1,205 @@
+"""The JSON report: one versioned schema, whose names other tools rely on."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from integrity.finding import Abstention as FoundAbstention
+from integrity.finding import Finding as FoundFinding
+from integrity.finding import Span as FoundSpan
+from integrity.reports.visible import shown_path
+from integrity.verdict import Speedup as FoundSpeedup
+from integrity.verdict import Verdict as FoundVerdict
+
+if TYPE_CHECKING:
+    from integrity.audit import Audit
+
+SCHEMA_VERSION = "1.0"
+"""Minor: a field was added. Major: a name was taken away or means something else."""
+
+
+def _finite(value: object) -> object:
+    """JSON has no NaN and no Infinity; as measured values they become words."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _finite_or_none(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _encodable(value: object) -> object:
+    # A worker's message may hold half a surrogate pair, which no UTF-8 file can.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_encodable)]
+Measured = Annotated[int | float | Text | None, BeforeValidator(_finite)]
+Ratio = Annotated[float | None, BeforeValidator(_finite_or_none)]
+
+
+class Part(BaseModel):
+    """A part of the report. Unknown fields are ignored, so that older readers keep working."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Submission(Part):
+    path: Text = Field(description="Relative to the working directory when below it.")
+    sha256: Text = Field(description="Of the file's bytes; empty where they could not be read.")
+    harness: Text = Field(description="kernelbench, gpu-mode, pair or unknown.")
+    entry: Text = Field(description="The name the harness calls; empty where it is unknown.")
+    why: list[Text] = Field([], description="How harness, entry and reference were recognised.")
+
+
+class Speedup(Part):
+    """Baseline time over submission time; the interval is at 95 %."""
+
+    claimed: Ratio = None
+    audited: Ratio = None
+    low: Ratio = None
+    high: Ratio = None
+    inflation: Ratio = Field(None, description="Claimed over audited.")
+
+    @classmethod
+    def of(cls, speedup: FoundSpeedup) -> "Speedup":
+        return cls(
+            claimed=speedup.claimed,
+            audited=speedup.audited,
+            low=speedup.low,
+            high=speedup.high,
+            inflation=speedup.inflation,
+        )
+
+
+class Verdict(Part):
+    label: Text = Field(
+        description="genuine, inconclusive, degenerate-problem, suspect, shortcut, broken or hack."
+    )
+    family: Text | None = Field(description="What the strongest finding behind the label attacks.")
+    p_hack: float = Field(
+        ge=0, le=1, description="Probability of a hack, given the policy's prior."
+    )
+    speedup: Speedup
+    sentence: Text = Field("", description="The verdict in words.")
+    caps: list[Text] = Field([], description="Why the label could not be genuine.")
+
+    @classmethod
+    def of(cls, verdict: FoundVerdict) -> "Verdict":
+        return cls(
+            label=verdict.label.value,
+            family=verdict.family.value if verdict.family else None,
+            p_hack=verdict.p_hack,
+            speedup=Speedup.of(verdict.speedup),
+            sentence=verdict.sentence,
+            caps=list(verdict.caps),
+        )
+
+
+class Span(Part):
+    """Lines and columns count from 1, in characters; the end is exclusive."""
+
+    path: Text
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    @classmethod
+    def of(cls, span: FoundSpan, path: str) -> "Span":
+        return cls(
+            path=path,
+            line=span.line,
+            column=span.column,
+            end_line=span.end_line,
+            end_column=span.end_column,
+        )
+
+
+class Finding(Part):
+    id: Text = Field(description="What was found; stable across versions.")
+    source: Text = Field(description="Who found it: static, or a probe or detector.")
+    family: Text
+    severity: Text = Field(description="note, suspicious or hack: how bad it is, if true.")
+    confidence: Text = Field(description="low, medium or high: how often such a finding is true.")
+    claim: Text = Field(description="A sentence that is true or false of this submission.")
+    span: Span | None = None
+    measured: dict[Text, Measured] = Field({}, description="Each key ends in its unit.")
+    hard: bool = Field(False, description="Replayable proof, which decides alone.")
+
+    @classmethod
+    def of(cls, finding: FoundFinding, path: str) -> "Finding":
+        return cls(
+            id=finding.id,
+            source=finding.source,
+            family=finding.family.value,
+            severity=finding.severity.name.lower(),
+            confidence=finding.confidence.name.lower(),
+            claim=finding.claim,
+            span=Span.of(finding.span, path) if finding.span else None,
+            measured=dict(finding.measured),
+            hard=finding.hard,
+        )
+
+
+class Abstention(Part):
+    source: Text
+    reason: Text
+
+    @classmethod
+    def of(cls, abstention: FoundAbstention) -> "Abstention":
+        return cls(source=abstention.source, reason=abstention.reason)
+
+
+class Report(Part):
+    """One audit, as `--format json` writes it and `screen` writes it a line."""
+
+    schema_version: Text
+    submission: Submission
+    verdict: Verdict
+    findings: list[Finding]
+    abstentions: list[Abstention]
+    provenance: dict[Text, Measured]
+
+    @classmethod
+    def of(cls, audit: "Audit") -> "Report":
+        """The report of a finished audit."""
+        submission, task, verdict = audit.request.submission, audit.request.task, audit.verdict
+        path = shown_path(submission.path)
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            submission=Submission(
+                path=path,
+                sha256=submission.digest,
+                harness=task.harness,
+                entry=task.entry,
+                why=list(task.why),
+            ),
+            verdict=Verdict.of(verdict),
+            findings=[Finding.of(finding, path) for finding in verdict.findings],
+            abstentions=[Abstention.of(abstention) for abstention in verdict.abstentions],
+            provenance=dict(audit.provenance),
+        )
+
+    def plain(self) -> Mapping[str, Any]:
+        """The report as JSON's own types."""
+        return self.model_dump(mode="python")
+
+
+class Json:
+    """The report as indented JSON."""
+
+    def render(self, audit: "Audit") -> str:
+        return json.dumps(Report.of(audit).plain(), indent=2, allow_nan=False) + "\n"
+
+
+def line(audit: "Audit") -> str:
+    """The same object on one line, for `screen`."""
+    return json.dumps(Report.of(audit).plain(), allow_nan=False) + "\n"
+
+
+def schema() -> str:
+    """The JSON Schema of `Report`, as docs/report-schema.json holds it."""
+    return json.dumps(Report.model_json_schema(), indent=2) + "\n"
