@@ -33,7 +33,7 @@ exit codes:
   3  inconclusive, and --require-conclusive was given
   4  internal error: a bug in this tool, please report it
 
-`integrity COMMAND --help` explains one command; `integrity --version` the version.
+`integrity COMMAND --help` explains one command.
 """
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143

@@ -5,10 +5,12 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from textwrap import fill
 from typing import NoReturn
 
 LEVELS = ("static", "cpu", "gpu")
 MAX_SEED = 2**63 - 1
+WIDTH = 79
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, command: str, description: str, epilog: str = "") -> None:
         super().__init__(
             prog=f"integrity {command}",
-            description=description,
+            description=fill(description, WIDTH),
             epilog=epilog,
             formatter_class=_Formatter,
             allow_abbrev=False,
@@ -46,7 +48,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Help that fits 80 columns whatever the terminal says."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26, width=79)
+        super().__init__(prog, max_help_position=26, width=WIDTH)
 
 
 def add_level(parser: Parser) -> None:

@@ -40,7 +40,7 @@ examples:
 
 exit codes:
   0  no verdict at or above --fail-on      1  gate failed
-  2  wrong usage or bad input              3  inconclusive (--require-conclusive)
+  2  wrong usage or bad input              3  inconclusive, if that is required
   4  internal error                        130  interrupted
 """
 
@@ -68,7 +68,7 @@ def parser() -> Parser:
         "--isolation",
         default="auto",
         choices=("auto", "namespaces", "landlock", "none"),
-        help="how the kernel is kept in; with none, no verdict is better than inconclusive",
+        help="how the kernel is kept in; with none, no verdict is ever genuine",
     )
     _add_output(made)
     _add_gate(made)

@@ -7,13 +7,14 @@ from pathlib import Path
 from integrity.commands.arguments import Parser, add_level, add_policy, count, level_or_default
 
 EPILOG = """\
-Lines come in input order, each with the schema of `integrity audit --format json`
-(docs/report-schema.md). A file that can't be audited gets a line too: its verdict is
-inconclusive and an abstention of `screen` gives the reason.
+Lines come in input order, each with the schema of `integrity audit --format
+json` (docs/report-schema.md). A file that can't be audited gets a line too: its
+verdict is inconclusive and an abstention of `screen` gives the reason.
 
-In directories, *.py, *.cu and *.cuh files are taken, sorted by path; what belongs to a
-problem (reference.py, problem.py, task.py, utils.py, eval.py, conftest.py, setup.py) and
-hidden directories are left out. A file named on the command line is always taken.
+In directories, *.py, *.cu and *.cuh files are taken, sorted by path; what
+belongs to a problem (reference.py, problem.py, task.py, utils.py, eval.py,
+conftest.py, setup.py) and hidden directories are left out. A file named on the
+command line is always taken.
 
 exit codes:
   0  every file got a line, whatever its verdict
