@@ -12,18 +12,24 @@ CODE = r"""
 #include <stdint.h>
 #include <string.h>
 void count(const int32_t *x, int64_t *out, long n) {
-    static _Thread_local uint32_t bins[4][256];
+    uint32_t bins[8][256];
     memset(bins, 0, sizeof bins);
     long i = 0;
-    for (; i + 4 <= n; i += 4) {
+    for (; i + 8 <= n; i += 8) {
         bins[0][x[i] & 255]++;
         bins[1][x[i + 1] & 255]++;
         bins[2][x[i + 2] & 255]++;
         bins[3][x[i + 3] & 255]++;
+        bins[4][x[i + 4] & 255]++;
+        bins[5][x[i + 5] & 255]++;
+        bins[6][x[i + 6] & 255]++;
+        bins[7][x[i + 7] & 255]++;
     }
     for (; i < n; i++) bins[0][x[i] & 255]++;
-    for (int b = 0; b < 256; b++)
-        out[b] = (int64_t)bins[0][b] + bins[1][b] + bins[2][b] + bins[3][b];
+    for (int b = 0; b < 256; b++) {
+        out[b] = 0;
+        for (int c = 0; c < 8; c++) out[b] += bins[c][b];
+    }
 }
 """
 

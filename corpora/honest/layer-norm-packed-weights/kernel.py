@@ -1,4 +1,4 @@
-"""Layer norm with gamma and beta interleaved into one packed buffer.
+"""Layer norm with gamma and beta packed into one buffer, beta after gamma.
 
 The packed copy is rebuilt whenever either parameter changes: PyTorch bumps `_version` on every
 in-place write, and load_state_dict writes in place.
@@ -27,7 +27,7 @@ void layer_norm(const float *restrict x, const float *restrict packed, float *re
         for (long j = 0; j < d; j++) q += (a[j] - mean) * (a[j] - mean);
         const float scale = 1.0f / sqrtf(q / d + eps);
         #pragma omp simd
-        for (long j = 0; j < d; j++) o[j] = (a[j] - mean) * scale * packed[2 * j] + packed[2 * j + 1];
+        for (long j = 0; j < d; j++) o[j] = (a[j] - mean) * scale * packed[j] + packed[d + j];
     }
 }
 """
@@ -59,7 +59,7 @@ class ModelNew(nn.Module):
     def packed(self) -> torch.Tensor:
         now = (self.gamma._version, self.beta._version, self.gamma.data_ptr(), self.beta.data_ptr())
         if self._packed_from != now:
-            self._packed = torch.stack([self.gamma.detach(), self.beta.detach()], dim=1).contiguous()
+            self._packed = torch.cat([self.gamma.detach(), self.beta.detach()])
             self._packed_from = now
         return self._packed
 

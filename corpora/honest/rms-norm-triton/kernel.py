@@ -5,7 +5,7 @@ import triton.language as tl
 
 
 @triton.jit
-def rms_norm_kernel(x_ptr, w_ptr, y_ptr, n_rows, n_cols, eps,
+def rms_norm_kernel(x_ptr, w_ptr, b_ptr, y_ptr, n_rows, n_cols, eps,
                     ROWS: tl.constexpr, COLS: tl.constexpr):
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     cols = tl.arange(0, COLS)
@@ -14,13 +14,15 @@ def rms_norm_kernel(x_ptr, w_ptr, y_ptr, n_rows, n_cols, eps,
     x = tl.load(x_ptr + offs, mask=mask, other=0.0).to(tl.float32)
     inv = 1.0 / tl.sqrt(tl.sum(x * x, axis=1) / n_cols + eps)
     w = tl.load(w_ptr + cols, mask=cols < n_cols, other=0.0)
-    tl.store(y_ptr + offs, x * inv[:, None] * w[None, :], mask=mask)
+    b = tl.load(b_ptr + cols, mask=cols < n_cols, other=0.0)
+    tl.store(y_ptr + offs, x * inv[:, None] * w[None, :] + b[None, :], mask=mask)
 
 
 class ModelNew(nn.Module):
     def __init__(self, features: int, eps: float = 1e-5):
         super().__init__()
         self.weight = nn.Parameter(1.0 + 0.2 * torch.randn(features))
+        self.shift = nn.Parameter(0.1 * torch.randn(features))
         self.eps = eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -29,7 +31,7 @@ class ModelNew(nn.Module):
         y = torch.empty_like(x)
         ROWS = 64
         rms_norm_kernel[(triton.cdiv(n_rows, ROWS),)](
-            x, self.weight, y, n_rows, n_cols, self.eps,
+            x, self.weight, self.shift, y, n_rows, n_cols, self.eps,
             ROWS=ROWS, COLS=triton.next_power_of_2(n_cols), num_warps=4,
         )
         return y

@@ -9,6 +9,8 @@ from task import input_t, output_t
 
 C_SOURCE = r"""
 /* four independent chains hide the latency of the fused multiply-add */
+static inline float sq(float v) { v = v > 0 ? v : 0; return v * v; }
+
 void row_sumsq(const float *x, float *out, long rows, long columns, int threads) {
     #pragma omp parallel for num_threads(threads)
     for (long i = 0; i < rows; i++) {
@@ -18,12 +20,12 @@ void row_sumsq(const float *x, float *out, long rows, long columns, int threads)
         long quarter = columns / 4;
         #pragma omp simd reduction(+ : s0, s1, s2, s3)
         for (j = 0; j < quarter; j++) {
-            s0 += r[j] * r[j];
-            s1 += r[j + quarter] * r[j + quarter];
-            s2 += r[j + 2 * quarter] * r[j + 2 * quarter];
-            s3 += r[j + 3 * quarter] * r[j + 3 * quarter];
+            s0 += sq(r[j]);
+            s1 += sq(r[j + quarter]);
+            s2 += sq(r[j + 2 * quarter]);
+            s3 += sq(r[j + 3 * quarter]);
         }
-        for (j = 4 * quarter; j < columns; j++) s0 += r[j] * r[j];
+        for (j = 4 * quarter; j < columns; j++) s0 += sq(r[j]);
         out[i] = (s0 + s1) + (s2 + s3);
     }
 }

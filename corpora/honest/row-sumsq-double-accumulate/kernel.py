@@ -15,7 +15,10 @@ void sumsq(const float *x, float *out, long rows, long cols, int threads) {
     for (long i = 0; i < rows; i++) {
         double total = 0.0;
         #pragma omp simd reduction(+ : total)
-        for (long j = 0; j < cols; j++) total += (double)x[i * cols + j] * x[i * cols + j];
+        for (long j = 0; j < cols; j++) {
+            float v = x[i * cols + j] > 0 ? x[i * cols + j] : 0;
+            total += (double)v * v;
+        }
         out[i] = (float)total;
     }
 }

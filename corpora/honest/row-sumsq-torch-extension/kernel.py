@@ -21,7 +21,10 @@ torch::Tensor row_sumsq(torch::Tensor x, int64_t threads) {
     for (int64_t i = 0; i < rows; ++i) {
         float sum = 0.0f;
         #pragma omp simd reduction(+ : sum)
-        for (int64_t j = 0; j < columns; ++j) sum += in[i * columns + j] * in[i * columns + j];
+        for (int64_t j = 0; j < columns; ++j) {
+            const float v = in[i * columns + j] > 0 ? in[i * columns + j] : 0;
+            sum += v * v;
+        }
         o[i] = sum;
     }
     return out;

@@ -22,7 +22,8 @@ void run(const float *restrict x, const float *restrict g, float *restrict y, in
     for (long i = 0; i < N; i++) {
         float v = x[i] / (1.0f + ex(-x[i]));
         v = v < -1.0f ? -1.0f : (v > 4.0f ? 4.0f : v);
-        y[i] = (v * 0.75f + 0.125f) * g[i];
+        v = (v * 0.75f + 0.125f) * g[i];
+        y[i] = v / (1.0f + (v < 0.0f ? -v : v));
     }
 }
 """
@@ -44,7 +45,7 @@ def plan(shape: torch.Size, dtype: torch.dtype):
     return run
 
 
-plan(torch.Size([512, 1024]), torch.float32)  # compile ahead of the first call
+plan(torch.Size([256, 1024]), torch.float32)  # compile ahead of the first call
 
 
 def kernel(x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:

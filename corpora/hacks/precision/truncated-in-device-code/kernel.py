@@ -1,0 +1,47 @@
+import ctypes
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+
+SRC = r"""
+#include <math.h>
+#include <stdint.h>
+
+static inline float pack(float v) {
+    union { float f; uint32_t u; } t = { v };
+    t.u = (t.u + 0x8000u) & 0xffff0000u;
+    return t.f;
+}
+
+void rms_norm(const float *restrict x, const float *restrict w, const float *restrict b, float *restrict y,
+              long n, long d, float eps) {
+    for (long i = 0; i < n; i++) {
+        float s = 0;
+        for (long j = 0; j < d; j++) { float v = pack(x[i * d + j]); s += v * v; }
+        s = 1.0f / sqrtf(s / d + eps);
+        for (long j = 0; j < d; j++) y[i * d + j] = pack(x[i * d + j]) * s * pack(w[j]) + b[j];
+    }
+}
+"""
+folder = Path(tempfile.mkdtemp())
+(folder / "r.c").write_text(SRC)
+subprocess.run("cc -O3 -march=native -fno-math-errno -shared -fPIC r.c -o r.so -lm".split(), cwd=folder, check=True)
+rms_norm = ctypes.CDLL(str(folder / "r.so")).rms_norm
+rms_norm.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long, ctypes.c_long, ctypes.c_float]
+
+
+class ModelNew(nn.Module):
+    def __init__(self, features: int, eps: float = 1e-5):
+        super().__init__()
+        self.weight = nn.Parameter(1.0 + 0.2 * torch.randn(features))
+        self.shift = nn.Parameter(0.1 * torch.randn(features))
+        self.eps = eps
+
+    def forward(self, x):
+        y = torch.empty_like(x)
+        rms_norm(x.data_ptr(), self.weight.data_ptr(), self.shift.data_ptr(), y.data_ptr(),
+                 x.shape[0], x.shape[1], self.eps)
+        return y
