@@ -43,15 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     name, *rest = (list(sys.argv[1:]) if argv is None else list(argv)) or ["--help"]
     try:
-        code = _dispatch(name, rest)
-        sys.stdout.flush()
-        return code
+        return _flushed(name, rest)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         return _leave_pipe()
     except Exception as error:  # the edge: every other failure is a bug
         return _failed(error)
+
+
+def _flushed(name: str, rest: Sequence[str]) -> int:
+    """Run it and print all it said, so that a reader who left is noticed here, not at exit."""
+    try:
+        return _dispatch(name, rest)
+    finally:
+        sys.stdout.flush()
 
 
 def _dispatch(name: str, rest: Sequence[str]) -> int:

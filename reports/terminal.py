@@ -29,19 +29,18 @@ SEVERITY_COLOURS = {Severity.NOTE: "dim", Severity.SUSPICIOUS: "yellow", Severit
 
 
 class Terminal:
-    """The report as text, in colour where `colours` names a palette."""
+    """The report as text that fits `width` columns, in colour where there is a palette."""
 
-    def __init__(self, console: dict[str, object] | None = None) -> None:
-        settings = console or {}
-        self._width = int(str(settings.get("width", 80)))
-        self._colours: Literal["standard"] | None = "standard" if settings.get("colours") else None
+    def __init__(self, width: int = 80, palette: Literal["standard"] | None = None) -> None:
+        self._width = width
+        self._palette: Literal["standard"] | None = palette
 
     def render(self, audit: "Audit") -> str:
         paper = Console(
             file=StringIO(),
             width=self._width,
-            color_system=self._colours,
-            force_terminal=self._colours is not None,
+            color_system=self._palette,
+            force_terminal=self._palette is not None,
             highlight=False,
             markup=False,
             emoji=False,

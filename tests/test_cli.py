@@ -196,7 +196,7 @@ def test_an_output_is_whole_or_untouched(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_output_may_be_a_device() -> None:
-    output.check_writable(Path("/dev/null"))
+    output.check_writable("--output", Path("/dev/null"))
     output.write("gone", Path("/dev/null"))
     assert not Path("/dev/null").is_file()
 

@@ -81,7 +81,7 @@ def hostile_audit() -> Audit:
 
 
 def in_colour(audit: Audit) -> str:
-    return reporter("terminal", console={"width": 80, "colours": "standard"}).render(audit)
+    return reporter("terminal", palette="standard").render(audit)
 
 
 def test_the_terminal_says_the_verdict_first() -> None:

@@ -105,8 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
     from integrity.commands.output import check_writable, progress, write
 
     request = _request(arguments)
-    for target in (arguments.output, arguments.evidence):
-        check_writable(target)
+    check_writable("--output", arguments.output)
+    check_writable("--evidence", arguments.evidence)
     with progress() as step:
         finished = audit(request, step)
     if arguments.evidence:
@@ -145,7 +145,7 @@ def _reporter(arguments: argparse.Namespace) -> "Reporter":
 
         return reporter("sarif", catalogue=everything())
     if arguments.format == "terminal" and arguments.output is None:
-        return reporter("terminal", console=_console())
+        return reporter("terminal", **_console())
     return reporter(arguments.format)
 
 
@@ -158,7 +158,7 @@ def _console() -> dict[str, object]:
         return {}
     width = max(40, min(get_terminal_size().columns, 100))
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return {"width": width, "colours": None if plain else "standard"}
+    return {"width": width, "palette": None if plain else "standard"}
 
 
 def exit_code(label: "Label", fail_on: str, require_conclusive: bool) -> int:

@@ -11,8 +11,8 @@ from integrity.audit import Progress
 from integrity.errors import BadInput
 
 
-def check_writable(target: Path | None) -> None:
-    """Refuse an output that could not be written, before an audit is spent on it.
+def check_writable(option: str, target: Path | None) -> None:
+    """Refuse a file that could not be written, before an audit is spent on it.
 
     Raises:
         BadInput: its folder is missing or read-only, or it is a folder itself.
@@ -21,11 +21,11 @@ def check_writable(target: Path | None) -> None:
         return
     folder = target.resolve().parent
     if target.is_dir():
-        raise BadInput(f"--output {target} is a directory; name a file in it")
+        raise BadInput(f"{option} {target} is a directory; name a file in it")
     if not folder.is_dir():
-        raise BadInput(f"--output {target}: {folder} does not exist; create it first")
+        raise BadInput(f"{option} {target}: {folder} does not exist; create it first")
     if not os.access(target if _is_special(target) else folder, os.W_OK):
-        raise BadInput(f"--output {target} can't be written; choose another place")
+        raise BadInput(f"{option} {target} can't be written; choose another place")
 
 
 def write(text: str, target: Path | None) -> None:
@@ -61,7 +61,7 @@ def _replace(target: Path, text: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(name)
         if isinstance(error, OSError):
-            raise BadInput(f"--output {target} can't be written: {error.strerror}") from error
+            raise BadInput(f"{target} can't be written: {error.strerror}") from error
         raise
 
 
