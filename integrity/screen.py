@@ -83,10 +83,14 @@ class Screening:
     def audits(self, paths: Iterable[Path]) -> Iterator[Screened]:
         """One result a path, in the order of the paths, as soon as those before it are done."""
         jobs = self.jobs or (_cores() if self.level is Level.STATIC else 1)
-        if jobs == 1:
-            yield from map(self.one, paths)
-        else:
-            yield from self._pooled(paths, jobs)
+        pending: deque[tuple[Path, Future[Screened]]] = deque()
+        with _Pool(jobs) as pool:
+            for path in paths:
+                pending.append((path, pool.submit(self, path)))
+                if len(pending) >= AHEAD * jobs:
+                    yield self._result(*pending.popleft())
+            while pending:
+                yield self._result(*pending.popleft())
 
     def one(self, path: Path) -> Screened:
         """Audit one file; whatever goes wrong with it is in the result."""
@@ -115,16 +119,6 @@ class Screening:
         request = Request(submission, task, self.policy, self.level)
         return Audit(request, verdict, Evidence(submission, task, self.policy, unrun=reason))
 
-    def _pooled(self, paths: Iterable[Path], jobs: int) -> Iterator[Screened]:
-        pending: deque[tuple[Path, Future[Screened]]] = deque()
-        with _Pool(jobs) as pool:
-            for path in paths:
-                pending.append((path, pool.submit(self, path)))
-                if len(pending) >= AHEAD * jobs:
-                    yield self._result(*pending.popleft())
-            while pending:
-                yield self._result(*pending.popleft())
-
     def _result(self, path: Path, future: "Future[Screened]") -> Screened:
         try:
             return future.result()
@@ -143,7 +137,10 @@ class Screening:
 
 
 class _Pool:
-    """Processes that are gone when the block is left, however it is left."""
+    """Processes that are gone when the block is left, however it is left.
+
+    Even one job has its own: a file that crashes the analyser must not end the screening.
+    """
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
