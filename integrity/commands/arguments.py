@@ -6,7 +6,10 @@ import re
 import sys
 from collections.abc import Sequence
 from textwrap import fill
-from typing import NoReturn
+
+TYPE_CHECKING = False  # `typing` takes a fifth of the time that `integrity rules` has
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 LEVELS = ("static", "cpu", "gpu")
 MAX_SEED = 2**63 - 1
@@ -25,7 +28,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str) -> "NoReturn":
         hint = self._meant(message) or f"see `{self.prog} --help`"
         self.exit(2, f"{self.prog}: {message}; {hint}\n")
 

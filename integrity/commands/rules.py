@@ -1,8 +1,15 @@
-"""`integrity rules`: the static rules, one a line."""
+"""`integrity rules`: the static rules, two lines each."""
 
 import argparse
+import re
+from collections.abc import Iterator
 
 from integrity.commands.arguments import Parser
+
+SUMMARY = re.compile(r'^class \w+\(Rule\):\n    r?"""(.+?)\s*(?:"""|$)', re.MULTILINE)
+FIELD = re.compile(
+    r'^    (id|family|severity|confidence)(?:: [^=\n]+)? = (?:"([^"]+)"|\w+\.(\w+))', re.MULTILINE
+)
 
 
 def parser() -> Parser:
@@ -12,21 +19,41 @@ def parser() -> Parser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from integrity.commands.catalogue import rules
-    from integrity.reports.description import Description
-
-    listed = rules().values()
     if arguments.format == "json":
-        import json
+        return _print_json()
+    listed = sorted(_listed(), key=lambda rule: rule["id"])
+    width = max((len(rule["id"]) for rule in listed), default=0)
+    for rule in listed:
+        facts = f"{rule['family']:12}  {rule['severity']:10}  {rule['confidence']}"
+        print(f"{rule['id']:{width}}  {facts}\n    {rule['summary']}")
+    return 0
 
-        fields = ("id", "family", "severity", "confidence", "since", "summary")
-        print(json.dumps([{name: getattr(rule, name) for name in fields} for rule in listed]))
-        return 0
-    width = max((len(rule.id) for rule in listed), default=0)
 
-    def line(rule: Description) -> str:
-        head = f"{rule.id:{width}}  {rule.family:12}  {rule.severity:10}  {rule.confidence:6}"
-        return f"{head}\n{'':4}{rule.summary}"
+def _listed() -> Iterator[dict[str, str]]:
+    """What the rules' source files say of them; importing them all takes five times as long."""
+    for source in _sources():
+        if summary := SUMMARY.search(source):
+            fields = {name: text or word.lower() for name, text, word in FIELD.findall(source)}
+            yield {"summary": summary[1], **fields}
 
-    print("\n".join(line(rule) for rule in listed))
+
+def _sources() -> Iterator[str]:
+    import os
+    from importlib.util import find_spec
+
+    spec = find_spec("integrity.rules")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        for name in os.listdir(folder):
+            if name.endswith(".py"):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    yield file.read()
+
+
+def _print_json() -> int:
+    import json
+
+    from integrity.commands.catalogue import rules
+
+    names = ("id", "family", "severity", "confidence", "since", "summary")
+    print(json.dumps([{name: getattr(rule, name) for name in names} for rule in rules().values()]))
     return 0
