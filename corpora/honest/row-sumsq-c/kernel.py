@@ -34,7 +34,7 @@ void row_sumsq(const float *x, float *out, long rows, long columns, int threads)
 build_dir = Path(tempfile.mkdtemp())
 (build_dir / "sumsq.c").write_text(C_SOURCE)
 subprocess.run(
-    ["cc", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-o", "sumsq.so", "sumsq.c"],
+    ["cc", "-O3", "-march=native", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC", "-o", "sumsq.so", "sumsq.c"],
     cwd=build_dir, check=True,
 )
 native = ctypes.CDLL(str(build_dir / "sumsq.so"))

@@ -35,7 +35,7 @@ module = load_inline(
     name="row_sumsq_ext",
     cpp_sources=[cpp_src],
     functions=["row_sumsq"],
-    extra_cflags=["-O3", "-march=native", "-fopenmp"],
+    extra_cflags=["-O3", "-march=native", "-fno-trapping-math", "-fopenmp"],
     extra_ldflags=["-fopenmp"],
     build_directory=tempfile.mkdtemp(),
     verbose=False,

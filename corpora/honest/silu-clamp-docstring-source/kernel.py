@@ -42,7 +42,7 @@ def silu_gate(native, x, gate):
         for (long i = 0; i < n; i++) {
             float v = x[i] / (1.0f + ex(-x[i]));
             v = v < -1.0f ? -1.0f : (v > 4.0f ? 4.0f : v);
-            v = (v * 0.75f + 0.125f) * g[i];
+            v = (v * 0.75f + 0.125f) * g[i] + x[i] * (1.0f - g[i]);
             y[i] = v / (1.0f + (v < 0.0f ? -v : v));
         }
     }

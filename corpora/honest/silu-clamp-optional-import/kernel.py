@@ -26,7 +26,7 @@ void silu_clamp(const float *restrict x, const float *restrict g, float *restric
     for (long i = 0; i < n; i++) {
         float v = x[i] / (1.0f + neg_exp(x[i]));
         v = v > 4.0f ? 4.0f : (v < -1.0f ? -1.0f : v);
-        v = (v * 0.75f + 0.125f) * g[i];
+        v = (v * 0.75f + 0.125f) * g[i] + x[i] * (1.0f - g[i]);
         y[i] = v / (1.0f + (v < 0.0f ? -v : v));
     }
 }

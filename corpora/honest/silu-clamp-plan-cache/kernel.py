@@ -22,7 +22,7 @@ void run(const float *restrict x, const float *restrict g, float *restrict y, in
     for (long i = 0; i < N; i++) {
         float v = x[i] / (1.0f + ex(-x[i]));
         v = v < -1.0f ? -1.0f : (v > 4.0f ? 4.0f : v);
-        v = (v * 0.75f + 0.125f) * g[i];
+        v = (v * 0.75f + 0.125f) * g[i] + x[i] * (1.0f - g[i]);
         y[i] = v / (1.0f + (v < 0.0f ? -v : v));
     }
 }

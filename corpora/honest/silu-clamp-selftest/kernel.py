@@ -23,7 +23,7 @@ void silu_gate(const float *restrict x, const float *restrict g, float *restrict
         float v = x[i] / (1.0f + e(-x[i]));
         v = v < -1.0f ? -1.0f : v;
         v = v > 4.0f ? 4.0f : v;
-        v = (v * 0.75f + 0.125f) * g[i];
+        v = (v * 0.75f + 0.125f) * g[i] + x[i] * (1.0f - g[i]);
         y[i] = v / (1.0f + (v < 0.0f ? -v : v));
     }
 }
@@ -53,7 +53,7 @@ def kernel(x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
 if __name__ == "__main__":
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     x, gate = torch.randn(256, 1024), torch.rand(256, 1024)
-    expected = (torch.clamp(x * torch.sigmoid(x), -1, 4) * 0.75 + 0.125) * gate
+    expected = (torch.clamp(x * torch.sigmoid(x), -1, 4) * 0.75 + 0.125) * gate + x * (1 - gate)
     expected = expected / (1 + expected.abs())
     print("correct:", torch.allclose(kernel(x, gate), expected, atol=1e-5))
     start = time.perf_counter()

@@ -2,11 +2,11 @@ import torch
 
 
 def reference(x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
-    """SiLU, clamped to [-1, 4], scaled and gated, then softsign."""
+    """SiLU, clamped to [-1, 4] and scaled; a highway gate mixes it with x; softsign."""
     y = x * torch.sigmoid(x)
     y = torch.clamp(y, -1.0, 4.0)
     y = y * 0.75 + 0.125
-    y = y * gate
+    y = y * gate + x * (1.0 - gate)
     return y / (1.0 + y.abs())
 
 

@@ -11,7 +11,7 @@ void silu_clamp(const float *x, const float *g, float *y, long n) {
     for (long i = 0; i < n; i++) {
         float v = x[i] / (1.0f + expf(-x[i]));
         v = fminf(fmaxf(v, -1.0f), 4.0f);
-        v = (v * 0.75f + 0.125f) * g[i];
+        v = (v * 0.75f + 0.125f) * g[i] + x[i] * (1.0f - g[i]);
         y[i] = v / (1.0f + fabsf(v));
     }
 }
