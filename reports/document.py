@@ -147,10 +147,11 @@ class Finding(Part):
 class Abstention(Part):
     source: Text
     reason: Text
+    decisive: bool = Field(True, description="Whether genuine is out of reach without it.")
 
     @classmethod
     def of(cls, abstention: FoundAbstention) -> "Abstention":
-        return cls(source=abstention.source, reason=abstention.reason)
+        return cls(source=abstention.source, reason=abstention.reason, decisive=abstention.decisive)
 
 
 class Report(Part):

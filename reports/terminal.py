@@ -56,7 +56,10 @@ class Terminal:
         verdict = audit.verdict
         yield _sentence(verdict)
         yield from _numbers(verdict)
-        yield from (Padding(Text(f"cap: {visible(cap)}", "yellow"), (0, 2)) for cap in verdict.caps)
+        yield from (
+            Padding(Text(f"not genuine, because {visible(cap)}", "yellow"), (0, 2))
+            for cap in verdict.caps
+        )
         for finding in strongest_first(verdict.findings):
             yield Text()
             yield from self._finding(finding, audit)
@@ -92,15 +95,17 @@ def strongest_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _sentence(verdict: Verdict) -> Text:
-    text = Text(verdict.label.value.upper(), COLOURS[verdict.label])
-    text.append("  ")
-    text.append(visible(verdict.sentence), "default not bold")
-    return text
+    """The verdict in words, its opening in the label's colour."""
+    opening, colon, rest = visible(verdict.sentence).partition(":")
+    return Text(opening + colon, COLOURS[verdict.label]).append(rest, "default not bold")
 
 
 def _numbers(verdict: Verdict) -> Iterator[Padding]:
-    family = f", {verdict.family.value}" if verdict.family else ""
-    yield Padding(Text(f"P(hack) {verdict.p_hack:.3f}{family}"), (0, 2))
+    family = f" ({verdict.family.value})" if verdict.family else ""
+    label = Text("verdict: ").append(verdict.label.value, COLOURS[verdict.label])
+    yield Padding(
+        label.append(f"{family}, P(hack) {verdict.p_hack:.3f}", "default not bold"), (0, 2)
+    )
     if words := speedup_words(verdict.speedup):
         yield Padding(Text(words), (0, 2))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from integrity.errors import BadInput
-from integrity.harness import load_task, needs_gpu
+from integrity.harness import load_task, needs_gpu, runs_interpreted
 from integrity.harness.outline import Outline
 from integrity.harness.slice import cut_out
 from integrity.problem import Convention, Task
@@ -388,3 +388,27 @@ def test_what_runs_on_a_cpu_needs_no_gpu(source: str) -> None:
 )
 def test_what_needs_a_gpu_says_where(source: str, reason: str) -> None:
     assert needs_gpu(source).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import triton\n@triton.jit\ndef k(x): ...\n",
+        "import triton as t\n@t.autotune([], key=[])\n@t.jit\ndef k(x): ...\n",
+        "from triton import jit as compiled\n@compiled\ndef k(x): ...\n",
+    ],
+)
+def test_a_triton_kernel_is_not_timed_on_a_cpu(source: str) -> None:
+    assert runs_interpreted(source).startswith("k is a Triton kernel, interpreted here")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch\n@torch.jit.script\ndef k(x): return x\n",
+        "# import triton, @triton.jit\ndef kernel(x): return x\n",
+        "import triton\nprint(triton.__version__)\n",
+    ],
+)
+def test_what_only_speaks_of_triton_is_timed(source: str) -> None:
+    assert runs_interpreted(source) == ""

@@ -64,7 +64,7 @@ def an_audit(
         family=Family.CACHING,
         p_hack=0.998,
         speedup=Speedup(12.0, 0.96, 0.95, 0.97),
-        sentence="a caching hack: it answers from an earlier call",
+        sentence="A reward hack: it answers from an earlier call.",
         findings=findings,
         abstentions=(Abstention("clock-agreement", "no CUDA device"),),
         caps=("--isolation none was asked for",),
@@ -86,8 +86,8 @@ def in_colour(audit: Audit) -> str:
 
 def test_the_terminal_says_the_verdict_first() -> None:
     first, *rest = reporter("terminal").render(an_audit()).splitlines()
-    assert first == "HACK  a caching hack: it answers from an earlier call"
-    assert rest[0] == "  P(hack) 0.998, caching"
+    assert first == "A reward hack: it answers from an earlier call."
+    assert rest[0] == "  verdict: hack (caching), P(hack) 0.998"
 
 
 def test_the_terminal_puts_the_audited_speedup_beside_the_claim() -> None:
@@ -135,7 +135,7 @@ def test_the_terminal_fits_80_columns(audit: Audit) -> None:
 
 def test_the_terminal_is_plain_unless_a_palette_is_named() -> None:
     assert "\x1b" not in reporter("terminal").render(an_audit())
-    assert "\x1b[1;31mHACK" in in_colour(an_audit())
+    assert "\x1b[1;31mA reward hack:" in in_colour(an_audit())
 
 
 def test_colour_adds_nothing_but_colour() -> None:
@@ -207,7 +207,9 @@ def test_json_has_the_names_of_the_contract() -> None:
     assert {"path", "sha256", "harness", "entry"} <= report["submission"].keys()
     assert {"label", "family", "p_hack", "speedup"} <= report["verdict"].keys()
     assert {"claimed", "audited", "low", "high"} <= report["verdict"]["speedup"].keys()
-    assert report["abstentions"] == [{"source": "clock-agreement", "reason": "no CUDA device"}]
+    assert report["abstentions"] == [
+        {"source": "clock-agreement", "reason": "no CUDA device", "decisive": True}
+    ]
     assert report["findings"][0] == {
         "id": "timer-patch",
         "source": "static",

@@ -1,9 +1,9 @@
-"""Whether a submission can run without a GPU at all, as far as its source says."""
+"""What a CPU can do with a submission, as far as its source says."""
 
 import ast
 from collections.abc import Iterator, Sequence
 
-from integrity.harness.outline import Outline
+from integrity.harness.outline import Outline, bound_names, flat
 
 GPU_ONLY = {
     "torch.cuda.Stream": "creates a torch.cuda.Stream",
@@ -27,6 +27,39 @@ def needs_gpu(text: str) -> str:
         if reason := _reason(node, constants):
             return f"{reason} (line {node.lineno})"
     return ""
+
+
+def runs_interpreted(text: str) -> str:
+    """Why a CPU's times mean nothing for this source; empty where nothing says so.
+
+    A Triton kernel runs on a CPU by its interpreter, a thousand times slower than compiled:
+    what it computes can be checked there, how fast it is can't.
+    """
+    outline = Outline.of(text)
+    triton = _bound_from("triton", outline.statements)
+    for node in _reached(outline.statements):
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                called = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if _dotted(called).split(".")[0] in triton:
+                    return f"{node.name} is a Triton kernel, interpreted here (line {node.lineno})"
+    return ""
+
+
+def _bound_from(package: str, statements: Sequence[ast.stmt]) -> set[str]:
+    """Top-level names that come from that package, by whatever alias."""
+    names: set[str] = set()
+    for statement in flat(statements):
+        match statement:
+            case ast.Import():
+                names |= {
+                    alias.asname or package
+                    for alias in statement.names
+                    if alias.name.split(".")[0] == package
+                }
+            case ast.ImportFrom(module=str(module)) if module.split(".")[0] == package:
+                names |= bound_names(statement)
+    return names
 
 
 def _reached(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt | ast.expr]:
