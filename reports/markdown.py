@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from integrity.finding import Finding
+from integrity.reports.provenance import provenance
 from integrity.reports.visible import number, shown_path, source_line, visible
 from integrity.verdict import Label, Speedup
 
@@ -54,8 +55,7 @@ def _lines(audit: "Audit") -> Iterator[str]:
         yield "\n<details><summary>Could not look</summary>\n"
         yield from (f"- {code(one.source)}: {escape(one.reason)}" for one in verdict.abstentions)
         yield "\n</details>"
-    facts = (f"{key} {value}" for key, value in audit.provenance.items() if value is not None)
-    yield f"\n<sub>{escape(' · '.join([f'level {audit.request.level.value}', *facts]))}</sub>"
+    yield f"\n<sub>{escape(provenance(audit))}</sub>"
 
 
 def _table(p_hack: float, speedup: Speedup) -> Iterator[str]:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from integrity.finding import Abstention, Finding, Severity, Span
+from integrity.reports.provenance import provenance
 from integrity.reports.visible import number, shown_path, source_line, visible
 from integrity.verdict import Label, Speedup, Verdict
 
@@ -26,6 +27,9 @@ COLOURS = {
     Label.HACK: "bold red",
 }
 SEVERITY_COLOURS = {Severity.NOTE: "dim", Severity.SUSPICIOUS: "yellow", Severity.HACK: "red"}
+
+
+MAX_NAMES = 5
 
 
 class Terminal:
@@ -66,7 +70,7 @@ class Terminal:
         yield from _abstentions(verdict.abstentions)
         yield Text()
         yield from _reading(audit)
-        yield Text(_provenance(audit), "dim")
+        yield Text(visible(provenance(audit)), "dim")
 
     def _finding(self, finding: Finding, audit: "Audit") -> Iterator[Text | Padding]:
         submission = audit.request.submission
@@ -164,14 +168,16 @@ def _abstentions(abstentions: Sequence[Abstention]) -> Iterator[Text | Padding]:
         yield Text("could not look:")
     for reason, sources in by_reason.items():
         text = Text(visible(reason), "yellow")
-        yield Padding(text.append(f": {visible(', '.join(sources))}", "dim"), (0, 2))
+        yield Padding(text.append(f": {visible(_few(sources))}", "dim"), (0, 2))
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of many names; the JSON report has them all."""
+    if len(names) <= MAX_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[: MAX_NAMES - 1])} and {len(names) - MAX_NAMES + 1} more"
 
 
 def _reading(audit: "Audit") -> Iterator[Text]:
     why = "; ".join(audit.request.task.why) or audit.request.task.harness
     yield Text(visible(f"{shown_path(audit.request.submission.path)}: {why}"), "dim")
-
-
-def _provenance(audit: "Audit") -> str:
-    known = (f"{key} {value}" for key, value in audit.provenance.items() if value is not None)
-    return visible(" | ".join([f"level {audit.request.level.value}", *known]))

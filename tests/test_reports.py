@@ -128,6 +128,20 @@ def test_the_terminal_says_how_the_harness_was_recognised() -> None:
     assert "pair: it defines kernel" in reporter("terminal").render(an_audit())
 
 
+def test_the_terminal_names_a_few_of_many_who_could_not_look() -> None:
+    audit = an_audit()
+    many = tuple(Abstention(f"probe-{number}", "nothing ran") for number in range(9))
+    text = reporter("terminal").render(
+        replace(audit, verdict=replace(audit.verdict, abstentions=many))
+    )
+    assert "nothing ran: probe-0, probe-1, probe-2, probe-3 and 5 more" in text
+
+
+def test_the_terminal_ends_with_where_the_verdict_was_made() -> None:
+    last = reporter("terminal").render(an_audit()).splitlines()[-1]
+    assert last == "kernel-integrity 0.1.0 · level cpu · seed 7 · python 3.11.9"
+
+
 @pytest.mark.parametrize("audit", [an_audit(), hostile_audit(), an_audit("x = 1;" * 900)])
 def test_the_terminal_fits_80_columns(audit: Audit) -> None:
     assert max(cell_len(one) for one in reporter("terminal").render(audit).splitlines()) <= 80

@@ -133,8 +133,9 @@ def count(text: str) -> int:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """How an error ends that met an unknown name."""
+    """How an error ends that met the id of no rule or probe."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, 3, 0.5)
-    return f"did you mean {' or '.join(close)}?" if close else "`integrity rules` lists them"
+    if close := get_close_matches(name, known, 3, 0.5):
+        return f"did you mean {' or '.join(close)}?"
+    return "`integrity rules` lists the rules; a measured finding names its probe after `by`"
