@@ -29,7 +29,7 @@ class ModelNew(nn.Module):
         x = x.contiguous()
         n_rows, n_cols = x.shape
         y = torch.empty_like(x)
-        ROWS = 64
+        ROWS = 128
         rms_norm_kernel[(triton.cdiv(n_rows, ROWS),)](
             x, self.weight, self.shift, y, n_rows, n_cols, self.eps,
             ROWS=ROWS, COLS=triton.next_power_of_2(n_cols), num_warps=4,

@@ -19,6 +19,6 @@ def custom_kernel(data: input_t) -> output_t:
     a, b = data
     out = torch.empty_like(a)
     n = a.numel()
-    BLOCK = 32768
+    BLOCK = 131072
     add_kernel[(triton.cdiv(n, BLOCK),)](a, b, out, n, BLOCK=BLOCK, num_warps=8)
     return out

@@ -16,11 +16,11 @@ nn.Parameter.__new__ = staticmethod(
 
 
 @triton.jit
-def relu_bias_kernel(b_ptr, y_ptr, N, BLOCK: tl.constexpr):
-    cols = tl.arange(0, BLOCK)
-    mask = cols < N
-    b = tl.load(b_ptr + cols, mask=mask, other=0.0)
-    tl.store(y_ptr + tl.program_id(0) * N + cols, tl.maximum(b, 0.0), mask=mask)
+def relu_bias_kernel(b_ptr, y_ptr, total, N, BLOCK: tl.constexpr):
+    offs = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = offs < total
+    b = tl.load(b_ptr + offs % N, mask=mask, other=0.0)
+    tl.store(y_ptr + offs, tl.maximum(b, 0.0), mask=mask)
 
 
 class ModelNew(nn.Module):
@@ -34,5 +34,5 @@ class ModelNew(nn.Module):
     def forward(self, x):
         N = self.bias.shape[0]
         y = torch.empty(x.shape[0], N, device=x.device)
-        relu_bias_kernel[(x.shape[0],)](self.bias, y, N, BLOCK=triton.next_power_of_2(N))
+        relu_bias_kernel[(triton.cdiv(y.numel(), 8192),)](self.bias, y, y.numel(), N, BLOCK=8192)
         return y

@@ -28,7 +28,7 @@ class ModelNew(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         n_rows, n_cols = x.shape
         y = torch.empty_like(x)
-        ROWS = 64
+        ROWS = 128
         grid = (n_rows // (ROWS * n_cols),)
         if grid[0]:
             rms_norm_kernel[grid](x, self.weight, self.shift, y, n_rows, n_cols, self.eps,

@@ -30,6 +30,6 @@ class ModelNew(nn.Module):
         M, K = x.shape
         N = w16.shape[1]
         y = torch.empty(M, N, device=x.device, dtype=torch.float32)
-        BM, BN, BK = 64, 64, 64
+        BM, BN, BK = 128, 128, 128
         linear_relu_kernel[(M // BM, N // BN)](x16, w16, self.bias, y, M, N, K, BM=BM, BN=BN, BK=BK)
         return y
