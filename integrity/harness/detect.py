@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from integrity.errors import BadInput, CannotJudge
-from integrity.harness.gpu_mode import GpuMode
+from integrity.harness.gpu_mode import GpuMode, has_header
 from integrity.harness.harness import Harness
 from integrity.harness.kernelbench import KernelBench
 from integrity.harness.outline import Outline
@@ -63,9 +63,8 @@ def load_task(
 def _choose(outline: Outline, reference: str, harness: str) -> Detected:
     if harness != "auto":
         return Detected(HARNESSES[harness], f"{harness}: asked for with --harness")
-    headed = HARNESSES["gpu-mode"]
-    by_header = "header" in headed.recognise(outline)
-    for known in [headed] * by_header + list(HARNESSES.values()):
+    headed = [HARNESSES["gpu-mode"]] if has_header(outline.text) else []
+    for known in (*headed, *HARNESSES.values()):
         if reason := known.recognise(outline):
             return Detected(known, f"{known.id}: {reason}")
     defined = Outline.of(reference)

@@ -24,7 +24,7 @@ class GpuMode:
     needs: ClassVar[tuple[str, ...]] = ("ref_kernel", "generate_input")
 
     def recognise(self, outline: Outline) -> str:
-        if HEADER.search(outline.text[:4096]):
+        if has_header(outline.text):
             return "it has a #!POPCORN header"
         return "it defines custom_kernel" if "custom_kernel" in outline.names else ""
 
@@ -53,6 +53,11 @@ class GpuMode:
             path=reference.path,
             trusted=reference.trusted,
         )
+
+
+def has_header(text: str) -> bool:
+    """Whether it says that it is for GPU MODE, which outweighs any name it defines."""
+    return bool(HEADER.search(text[:4096]))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,9 +5,13 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_CHARACTERS = 2**20
 """Above this no tree is built: `ast` takes about 100 bytes of memory per byte of source."""
+
+MAX_REMEMBERED = 2**16
+"""Trees of larger sources are not worth their memory."""
 
 DEFINITION = re.compile(
     r"^(?:class|def|async[ \t]+def)[ \t]+(\w+)|^(\w+)[ \t]*=(?!=)", re.MULTILINE
@@ -27,6 +31,11 @@ class Outline:
     @classmethod
     def of(cls, text: str) -> "Outline":
         """Outline hostile text: whatever the parser does with it, this returns."""
+        return _remembered(text) if len(text) < MAX_REMEMBERED else cls.read(text)
+
+    @classmethod
+    def read(cls, text: str) -> "Outline":
+        """The same, parsed anew."""
         if len(text) > MAX_CHARACTERS:
             return cls._guessed(text, f"is longer than {MAX_CHARACTERS} characters")
         try:
@@ -46,6 +55,12 @@ class Outline:
     def missing(self, names: Sequence[str]) -> tuple[str, ...]:
         """Those of `names` that are not defined here."""
         return tuple(name for name in names if name not in self.names)
+
+
+@lru_cache(maxsize=8)
+def _remembered(text: str) -> Outline:
+    """One audit asks for the outline of a source up to five times."""
+    return Outline.read(text)
 
 
 def parse(text: str) -> tuple[ast.stmt, ...]:
