@@ -21,8 +21,11 @@ from integrity.errors import BadInput
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.policy import LEADERBOARD
+from integrity.problem import Task
+from integrity.replay import Replayed
 from integrity.reports.description import Description
 from integrity.screen import Screening, kernels
+from integrity.submission import Submission
 from integrity.verdict import Label, Speedup, Verdict
 
 KERNEL = "def kernel(x):\n    return x\n"
@@ -318,6 +321,35 @@ def test_every_rule_and_detector_is_explained(known: Description, capsys: Any) -
     assert "Known misses:" in said
     assert "Source:" in said
     assert ("Reported:" in said) == (known.kind == "rule")
+
+
+@pytest.mark.parametrize(
+    ("reproduced", "missing", "code"), [((FINDING,), (), 0), ((), (FINDING,), 1), ((), (), 0)]
+)
+def test_replay_fails_where_a_hard_finding_does_not_come_back(
+    kernel: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    reproduced: tuple[Finding, ...],
+    missing: tuple[Finding, ...],
+    code: int,
+) -> None:
+    again = concluding(Label.HACK)(Request(Submission.of(KERNEL), Task("pair", "kernel", None)))
+    found = Replayed(reproduced, missing, again)
+    monkeypatch.setattr("integrity.replay.replay", lambda path, progress: found)
+    capsys.readouterr()
+    assert main(["replay", str(kernel)]) == code
+    said = capsys.readouterr().out
+    total = len(reproduced) + len(missing)
+    assert f"{len(reproduced)} of {total} hard findings reproduced" in said
+    assert ("MISSING" in said) == bool(missing)
+
+
+@pytest.mark.parametrize("evidence", ["missing.json", "kernel.py"])
+def test_what_is_no_evidence_is_bad_input(kernel: Path, evidence: str) -> None:
+    ran = cli("replay", kernel.parent / evidence)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "evidence" in ran.stderr
 
 
 def names(paths: Iterable[Path]) -> list[str]:
