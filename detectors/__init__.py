@@ -1,1 +1,40 @@
 """Every detector, cheapest first: the audit asks them in this order."""
+
+from integrity.detectors.batches import Batches
+from integrity.detectors.call_sites import CallSites
+from integrity.detectors.clock_agreement import ClockAgreement
+from integrity.detectors.detector import Detector
+from integrity.detectors.determinism import Determinism
+from integrity.detectors.fresh_inputs import FreshInputs
+from integrity.detectors.idle_gaps import IdleGaps
+from integrity.detectors.input_influence import InputInfluence
+from integrity.detectors.input_jitter import InputJitter
+from integrity.detectors.late_write import LateWrite
+from integrity.detectors.output_memory import OutputMemory
+from integrity.detectors.pointers import Pointers
+from integrity.detectors.precision import Precision
+from integrity.detectors.repeated_values import RepeatedValues
+from integrity.detectors.speedup import Speedup
+from integrity.detectors.static import Static
+from integrity.detectors.trivial_submissions import TrivialSubmissions
+from integrity.detectors.worker_death import WorkerDeath
+
+DETECTORS: tuple[Detector, ...] = (
+    Static(),
+    WorkerDeath(),
+    FreshInputs(),
+    OutputMemory(),
+    LateWrite(),
+    ClockAgreement(),
+    Precision(),
+    Pointers(),
+    InputInfluence(),
+    InputJitter(),
+    Determinism(),
+    TrivialSubmissions(),
+    Speedup(),
+    IdleGaps(),
+    RepeatedValues(),
+    CallSites(),
+    Batches(),
+)

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from integrity.evidence import Evidence
 from integrity.finding import Finding
+from integrity.problem import Problem
 from integrity.run import Experiment
 
 
@@ -13,6 +14,11 @@ class Detector(Protocol):
 
     @property
     def id(self) -> str: ...
+
+    @property
+    def decisive(self) -> bool:
+        """Whether nothing can be called genuine that it could not look at."""
+        ...
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         """Report what the evidence shows.
@@ -27,6 +33,6 @@ class Detector(Protocol):
 class Probe(Detector, Protocol):
     """A detector that needs the kernel called in a particular way."""
 
-    def experiments(self, seed: int) -> Iterable[Experiment]:
+    def experiments(self, problem: Problem, seed: int) -> Iterable[Experiment]:
         """The calls it wants made; `seed` shuffles their order, nothing else."""
         ...

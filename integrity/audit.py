@@ -1,14 +1,27 @@
 """One audit, start to finish."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
 
+import integrity
+from integrity.detectors import DETECTORS
+from integrity.detectors.detector import Detector, Probe
+from integrity.detectors.speedup import Speedup as SpeedupProbe
+from integrity.errors import BadInput, CannotJudge
 from integrity.evidence import Evidence
+from integrity.finding import Abstention, Finding
+from integrity.harness.device import needs_gpu
+from integrity.harness.interpreter import runs_interpreted
 from integrity.policy import GENERATOR, Policy
-from integrity.problem import Task
+from integrity.problem import Problem, Task
+from integrity.rules import RULESET_VERSION
+from integrity.run import Experiment, Role, Run
 from integrity.submission import Submission
-from integrity.verdict import Verdict
+from integrity.verdict import Speedup, Verdict, weigh
 
 
 class Level(StrEnum):
@@ -46,6 +59,9 @@ class Request:
     claimed_speedup: float | None = None
 
 
+Provenance = Mapping[str, str | int | float | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """A finished audit: the verdict, all it rests on, and where it was made."""
@@ -53,7 +69,7 @@ class Audit:
     request: Request
     verdict: Verdict
     evidence: Evidence
-    provenance: Mapping[str, str | int | float | None] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=dict)
     """Tool and ruleset version, seed, Python and torch versions, machine, digests."""
 
 
@@ -61,10 +77,193 @@ Progress = Callable[[str], None]
 """Told, in a few words, what the audit is doing now."""
 
 
-def audit(request: Request, progress: Progress = lambda step: None) -> Audit:
-    """Audit one submission.
+def audit(
+    request: Request,
+    progress: Progress = lambda step: None,
+    detectors: Sequence[Detector] = DETECTORS,
+) -> Audit:
+    """Audit one submission: record, then claim, then judge.
 
     Raises:
         BadInput: the level or the isolation asked for can't be had on this machine.
     """
-    raise NotImplementedError
+    seed = request.seed if request.seed is not None else int.from_bytes(os.urandom(7))
+    request = replace(request, seed=seed)
+    evidence, isolation = record(request, detectors, progress)
+    progress("reading the evidence")
+    findings, abstentions = claims(evidence, detectors)
+    speedup = _speedup(evidence)
+    caps = _caps(isolation, speedup)
+    verdict = weigh(findings, abstentions, speedup, request.policy, caps)
+    return Audit(request, verdict, evidence, _provenance(request, isolation))
+
+
+def record(
+    request: Request, detectors: Sequence[Detector], progress: Progress = lambda step: None
+) -> tuple[Evidence, str]:
+    """Run what there is to run, and freeze it; and the isolation it was run in.
+
+    Raises:
+        BadInput: as `audit`.
+    """
+    evidence = Evidence(
+        request.submission, request.task, request.policy,
+        claimed_speedup=request.claimed_speedup,
+    )  # fmt: skip
+    problem, reason = _runnable(request)
+    if problem is None:
+        return replace(evidence, unrun=reason), ""
+    seed = request.seed or 0
+    wanted = experiments(detectors, problem, seed)
+    try:
+        runs, skipped, isolation = _run_all(request, problem, wanted, progress)
+    except CannotJudge as error:
+        return replace(evidence, unrun=str(error)), ""
+    return replace(evidence, runs=runs, skipped=skipped), isolation
+
+
+def experiments(
+    detectors: Sequence[Detector], problem: Problem, seed: int
+) -> tuple[Experiment, ...]:
+    """What all probes ask for, each experiment once."""
+    wanted: dict[str, Experiment] = {}
+    for detector in detectors:
+        if isinstance(detector, Probe):
+            for experiment in detector.experiments(problem, seed):
+                wanted.setdefault(experiment.name, experiment)
+    return tuple(wanted.values())
+
+
+def claims(
+    evidence: Evidence, detectors: Sequence[Detector]
+) -> tuple[list[Finding], list[Abstention]]:
+    """Ask every detector. `CannotJudge` is the only exception that becomes an abstention."""
+    findings: list[Finding] = []
+    abstentions: list[Abstention] = []
+    for detector in detectors:
+        try:
+            findings += detector.detect(evidence)
+        except CannotJudge as reason:
+            abstentions.append(Abstention(detector.id, str(reason), detector.decisive))
+    problem = evidence.task.problem
+    if problem is not None and not problem.trusted:
+        reason = "the reference comes from the submission's own file: it is the submitter's word"
+        abstentions.append(Abstention("reference", reason, decisive=False))
+    return findings, abstentions
+
+
+def _runnable(request: Request) -> tuple[Problem | None, str]:
+    """The problem to run against, or why nothing will be run."""
+    submission, problem = request.submission, request.task.problem
+    if request.level is Level.STATIC:
+        return None, "--level static runs nothing"
+    if request.level is Level.GPU:
+        raise BadInput("this version has no CUDA backend yet; use --level cpu or --level static")
+    if submission.unreadable:
+        return None, f"the file {submission.unreadable}"
+    if submission.is_cuda:
+        return None, "a .cu file is analysed here and run on a GPU only"
+    if problem is None:
+        return None, "no reference was found; name one with --reference"
+    if reason := needs_gpu(submission.text):
+        return None, f"it needs a GPU: {reason}"
+    return problem, ""
+
+
+def _run_all(
+    request: Request, problem: Problem, wanted: Sequence[Experiment], progress: Progress
+) -> tuple[dict[str, Run], dict[str, str], str]:
+    from integrity.supervision.backend import CpuBackend
+    from integrity.supervision.runner import Bench, Deadline
+    from integrity.supervision.workers import Zygote
+
+    progress("starting workers")
+    with Zygote(request.isolation) as zygote:
+        bench = Bench(
+            zygote=zygote,
+            backend=CpuBackend(),
+            submission=request.submission,
+            task=request.task,
+            problem=problem,
+            policy=request.policy,
+            secret=(request.seed or 0).to_bytes(32, signed=False),
+            deadline=Deadline(request.timeout_s),
+        )
+        runs: dict[str, Run] = {}
+        skipped: dict[str, str] = {}
+        for experiment in _worth_running(request, wanted, runs, skipped):
+            from integrity.supervision import runner
+
+            progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
+            try:
+                runs[experiment.name] = runner.run(bench, experiment)
+            except CannotJudge as error:
+                skipped[experiment.name] = str(error)
+        return runs, skipped, zygote.isolation
+
+
+def _worth_running(
+    request: Request,
+    wanted: Sequence[Experiment],
+    runs: Mapping[str, Run],
+    skipped: dict[str, str],
+) -> Iterator[Experiment]:
+    interpreted = runs_interpreted(request.submission.text)
+    for experiment in wanted:
+        death = next((run.death_of(Role.SUBMISSION) for run in runs.values()), None)
+        if death and death.call in (None, 0) and experiment.roles:
+            skipped[experiment.name] = f"the submission {death.how} in its first experiment"
+        elif experiment.timed and interpreted:
+            skipped[experiment.name] = f"it can't be timed on a CPU: {interpreted}"
+        else:
+            yield experiment
+
+
+def _speedup(evidence: Evidence) -> Speedup:
+    claimed = evidence.claimed_speedup
+    try:
+        estimate = SpeedupProbe().estimate(evidence)
+    except CannotJudge:
+        return Speedup(claimed)
+    return Speedup(claimed, estimate.ratio, estimate.low, estimate.high)
+
+
+def _caps(isolation: str, speedup: Speedup) -> list[str]:
+    """Why nothing here may be called genuine."""
+    caps = []
+    if isolation == Isolation.NONE:
+        caps.append("it ran without isolation, within reach of everything this user can touch")
+    if speedup.claimed and speedup.high is not None and speedup.high < 0.9 * speedup.claimed:
+        caps.append(
+            f"the claimed {speedup.claimed:.2f}x is not reproduced: here it is at most "
+            f"{speedup.high:.2f}x"
+        )
+    return caps
+
+
+def _provenance(request: Request, isolation: str) -> dict[str, str | int | float | None]:
+    problem = request.task.problem
+    return {
+        "tool": "kernel-integrity",
+        "version": integrity.__version__,
+        "ruleset": RULESET_VERSION,
+        "level": request.level,
+        "policy": request.policy.name,
+        "prior": request.policy.prior,
+        "seed": request.seed,
+        "timeout_s": request.timeout_s,
+        "isolation": isolation or None,
+        "python": platform.python_version(),
+        "torch": _version("torch"),
+        "triton": _version("triton"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} "
+        f"{platform.release()}",
+        "reference": str(problem.path) if problem and problem.path else None,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

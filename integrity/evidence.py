@@ -1,12 +1,12 @@
 """All that a detector may look at."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from integrity.errors import CannotJudge
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Task
-from integrity.run import Run
+from integrity.run import CallResult, Role, Run
 from integrity.submission import Submission
 
 
@@ -25,6 +25,9 @@ class Evidence:
     unrun: str = ""
     """Why nothing ran: `--level static`, no reference, a GPU-only kernel."""
 
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Experiments that could not be run, and why."""
+
     claimed_speedup: float | None = None
 
     def run(self, experiment: str) -> Run:
@@ -36,4 +39,26 @@ class Evidence:
         try:
             return self.runs[experiment]
         except KeyError:
-            raise CannotJudge(self.unrun or f"experiment {experiment!r} was not run") from None
+            reason = self.unrun or self.skipped.get(experiment, "its experiment was not run")
+            raise CannotJudge(reason) from None
+
+    def every_run(self) -> Iterator[Run]:
+        """All runs.
+
+        Raises:
+            CannotJudge: there are none.
+        """
+        if not self.runs:
+            raise CannotJudge(self.unrun or next(iter(self.skipped.values()), "nothing was run"))
+        yield from self.runs.values()
+
+    def calls(self) -> Iterator[tuple[Run, CallResult]]:
+        """Every call of the submission on inputs as the problem draws them, in every run.
+
+        Raises:
+            CannotJudge: nothing was run.
+        """
+        for run in self.every_run():
+            for result in run.of(Role.SUBMISSION):
+                if all(i.is_plain for i in run.experiment.calls[result.call].inputs):
+                    yield run, result

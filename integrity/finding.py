@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 
 
 class Family(StrEnum):
-    """What a hack attacks: the groups A to J of docs/taxonomy.md."""
+    """What a finding is about: the groups A to J of docs/taxonomy.md, and plain failure."""
 
     TIMING = "timing"  # A: the clock, or the moment the work is done
     OUTPUT = "output"  # B: no work, constant, partial or fake output
@@ -18,6 +18,7 @@ class Family(StrEnum):
     NATIVE = "native"  # H: attacks on the process
     OBFUSCATION = "obfuscation"  # I: hides from analysis
     PROBLEM = "problem"  # J: the task itself is flawed
+    FAILURE = "failure"  # does not work, and attacks nobody
 
 
 class Severity(IntEnum):
@@ -79,3 +80,6 @@ class Abstention:
 
     source: str
     reason: str
+
+    decisive: bool = True
+    """Whether `genuine` is out of reach without it; False for what only refines a verdict."""

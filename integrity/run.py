@@ -14,6 +14,7 @@ class Role(StrEnum):
 
     SUBMISSION = "submission"
     REFERENCE = "reference"  # the baseline, by the same protocol
+    CONTROL = "control"  # the reference once more, in the submission's place: A/A
     NULL = "null"  # returns a ready output: what the protocol itself costs
 
 
@@ -40,6 +41,11 @@ class Inputs:
 
     edit: bool = False
     """Change the draw's first floating-point element, and nothing else."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Values as the problem draws them, but for one element at most."""
+        return not self.jitter and self.perturb is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,14 @@ class Experiment:
     """Index into the problem's workloads."""
 
     warmups: int = 0
-    """The first calls of `calls`: checked like all others, but not timed evidence."""
+    """The first calls of `calls`: checked like all others, but their times are not evidence."""
+
+    enough: int = 0
+    """Stop after this many calls past the warm-ups that were clean for every role; 0: make all.
+    The calls beyond it are spares for those that other processes disturb."""
+
+    timed: bool = False
+    """Pointless where the submission can't be timed: Triton's interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +115,15 @@ class Check:
     reference_digest: str = ""
 
     refused: str = ""
-    """The problem's own check said no, with this reason."""
+    """Why the problem's own check said no; asked only where elements are outside the tolerance."""
+
+    accepted: bool = False
+    """The problem's own check said yes to what is outside the tolerance."""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether this is not the reference's output. A problem's own check has the last word."""
+        return self.mismatched_share > 0 and not self.accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +154,15 @@ class Observed:
 
     idle_cpu_us: float = 0.0
     """CPU time it used after done, where it has nothing to do."""
+
+    contended_us: float = 0.0
+    """How long supervisor and worker waited for a processor inside the window, by the kernel's
+    books: time that other processes took."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether the time is the kernel's own: waiting made at most 3 % of it, or 50 us."""
+        return self.contended_us <= max(50.0, 0.03 * self.elapsed_us)
 
 
 @dataclass(frozen=True, slots=True)

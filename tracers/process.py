@@ -4,9 +4,18 @@ import contextlib
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 _STOP_PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerTime:
+    """Time on a processor, and time ready to run but waiting for one."""
+
+    ran_ns: int
+    waited_ns: int
 
 
 class ProcessTree:
@@ -26,9 +35,10 @@ class ProcessTree:
             queue += children
         return found
 
-    def cpu_ns(self) -> int:
-        """CPU time that the tree's living threads have used so far."""
-        return sum(_thread_ns(pid, task) for pid in self.pids() for task in _tasks(pid))
+    def clock(self) -> "SchedulerTime":
+        """What the tree's living threads have run and waited so far."""
+        threads = [thread_clock(pid, task) for pid in self.pids() for task in _tasks(pid)]
+        return SchedulerTime(sum(t.ran_ns for t in threads), sum(t.waited_ns for t in threads))
 
     def freeze(self) -> None:
         """Stop every thread below the root, and wait until they have stopped.
@@ -69,10 +79,12 @@ def _tasks(pid: int) -> list[str]:
     return []
 
 
-def _thread_ns(pid: int, task: str) -> int:
+def thread_clock(pid: int | str, task: int | str) -> SchedulerTime:
+    """One thread's times; zero once it has ended."""
     with contextlib.suppress(OSError, ValueError):
-        return int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
-    return 0
+        ran, waited, _ = Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()
+        return SchedulerTime(int(ran), int(waited))
+    return SchedulerTime(0, 0)
 
 
 def _stopped(pid: int) -> bool:

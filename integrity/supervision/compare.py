@@ -36,17 +36,6 @@ _PERMITTED = {
 """What a policy's lower precision adds to float32: about four units in its last place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the oracle says the outputs for some inputs are."""
-
-    native: tuple[tuple[Tensor, Bytes], ...]
-    """The reference in its own dtype; its shapes and dtypes are the contract."""
-
-    wide: tuple[Floats, ...]
-    """The same in the widest dtype that the reference runs in."""
-
-
 def decode(tensor: Tensor, raw: Bytes) -> Floats:
     """The elements as float64, flat."""
     match tensor.dtype:
@@ -82,29 +71,75 @@ def tolerance_of(dtype: str, precision: Precision = Precision.REFERENCE) -> floa
     return max(base, _PERMITTED[precision]) if dtype == "float32" else base
 
 
-def mismatches(
-    output: Floats, native: Floats, wide: Floats, tolerance: float
-) -> npt.NDArray[np.bool_]:
-    """Which elements of a floating-point output are outside the tolerance."""
-    finite = np.isfinite(native) & np.isfinite(wide)
-    rounding = _max(np.abs(native - wide)[finite])
-    allowed = tolerance * (np.abs(wide) + _rms(wide[finite])) + ROUNDING * rounding
-    with np.errstate(invalid="ignore"):
-        wrong = ~(np.abs(output - wide) <= allowed)
-    # Where the reference overflows, the same infinity or NaN is right and so is nothing else.
-    agrees = (output == native) | (np.isnan(output) & np.isnan(native))
-    return np.asarray(np.where(finite, wrong, ~agrees), dtype=bool)
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What one output tensor has to be, and how far it may be off. Made once, used by every role."""
+
+    tensor: Tensor
+    native_raw: Bytes
+    wide: Floats
+    allowed: Floats | None
+    """Absolute deviation allowed for each element; None where it has to be exact."""
+
+    odd: npt.NDArray[np.intp]
+    """Elements where the reference itself is not finite."""
+
+    rms: float
+    native_error: float
+    varies: bool
+
+    @classmethod
+    def of(cls, tensor: Tensor, raw: Bytes, wide: Floats, precision: Precision) -> "Yardstick":
+        """From the reference's output in its own dtype and in the widest."""
+        tolerance = tolerance_of(tensor.dtype, precision)
+        native = decode(tensor, raw)
+        with np.errstate(invalid="ignore", over="ignore"):
+            off = np.abs(native - wide)
+        odd = np.flatnonzero(~np.isfinite(off))
+        if odd.size:
+            off[odd] = 0.0
+        rms = _rms(np.delete(wide, odd) if odd.size else wide)
+        allowed = None
+        if tolerance:
+            allowed = tolerance * (np.abs(wide) + rms) + ROUNDING * _max(off)
+        varies = not _is_constant(raw.reshape(-1, raw.size // max(wide.size, 1)))
+        return cls(tensor, raw, wide, allowed, odd, rms, _ratio(_rms(off), rms), varies)
+
+    def measure(self, raw: Bytes) -> tuple[int, float, bool]:
+        """Elements that are wrong, relative error, and whether they all have one value."""
+        if np.array_equal(raw, self.native_raw):
+            return 0, self.native_error, not self.varies
+        items = raw.reshape(-1, raw.size // self.wide.size)
+        constant = _is_constant(items)
+        if self.allowed is None:
+            same = (items == self.native_raw.reshape(items.shape)).all(axis=1)
+            return int((~same).sum()), 0.0, constant
+        output = decode(self.tensor, raw)
+        with np.errstate(invalid="ignore", over="ignore"):
+            off = np.abs(output - self.wide)
+            wrong = ~(off <= self.allowed)
+        if self.odd.size:
+            self._settle_odd(output, off, wrong)
+        return int(wrong.sum()), _ratio(_rms(off), self.rms), constant
+
+    def _settle_odd(self, output: Floats, off: Floats, wrong: npt.NDArray[np.bool_]) -> None:
+        """Where the reference overflows, the same infinity or a NaN for a NaN is right."""
+        native = decode(self.tensor, self.native_raw)[self.odd]
+        here = output[self.odd]
+        wrong[self.odd] = ~((here == native) | (np.isnan(here) & np.isnan(native)))
+        off[self.odd] = 0.0
 
 
-def relative_error(values: Floats, wide: Floats) -> float:
-    """RMS of the difference over RMS of the reference; infinite where values are not finite."""
-    finite = np.isfinite(wide)
-    if not finite.any():
-        return 0.0
-    difference = values[finite] - wide[finite]
-    if not np.isfinite(difference).all():
-        return float("inf")
-    return _rms(difference) / max(_rms(wide[finite]), np.finfo(np.float64).tiny)
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the oracle says the outputs for some inputs are; one yardstick a tensor."""
+
+    yardsticks: tuple[Yardstick, ...]
+
+    @property
+    def native(self) -> list[Bytes]:
+        """The reference's own output bytes."""
+        return [yardstick.native_raw for yardstick in self.yardsticks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,45 +151,38 @@ class Comparison:
     reference_error: float
     constant: bool
 
-    def as_check(self, **more: float | str | int | None) -> Check:
-        """The same as a word of the record."""
-        return Check(
-            mismatched_share=self.mismatched_share,
-            error=self.error,
-            reference_error=self.reference_error,
-            constant=self.constant,
-            **more,  # type: ignore[arg-type]
-        )
 
-
-def compare(outputs: list[Bytes], answer: Answer, precision: Precision) -> Comparison:
+def compare(outputs: list[Bytes], answer: Answer) -> Comparison:
     """Compare every element of every output tensor."""
     wrong = total = 0
     errors, rounding, constant = [0.0], [0.0], []
-    for raw, (tensor, native_raw), wide in zip(outputs, answer.native, answer.wide, strict=True):
-        output, native = decode(tensor, raw), decode(tensor, native_raw)
-        tolerance = tolerance_of(tensor.dtype, precision)
-        if tolerance == 0.0:  # integers are exact, and too large for float64 to tell apart
-            bad = raw.view(tensor.dtype) != native_raw.view(tensor.dtype)
-        else:
-            bad = mismatches(output, native, wide, tolerance)
-        wrong, total = wrong + int(bad.sum()), total + bad.size
-        errors.append(relative_error(output, wide))
-        rounding.append(relative_error(native, wide))
-        constant.append(_is_constant(output) and not _is_constant(native))
+    for raw, yardstick in zip(outputs, answer.yardsticks, strict=True):
+        if yardstick.wide.size == 0:
+            continue
+        bad, error, same = yardstick.measure(raw)
+        wrong, total = wrong + bad, total + yardstick.wide.size
+        errors.append(error)
+        rounding.append(yardstick.native_error)
+        constant.append(same and yardstick.varies)
     share = wrong / total if total else 0.0
     return Comparison(share, max(errors), max(rounding), bool(constant) and all(constant))
 
 
-def _is_constant(values: Floats) -> bool:
-    return values.size > 1 and bool((values == values[0]).all() or np.isnan(values).all())
+def _is_constant(items: Bytes) -> bool:
+    return len(items) > 1 and bool((items == items[0]).all())
 
 
 def _rms(values: Floats) -> float:
-    scale = _max(np.abs(values))
-    if scale == 0.0:
+    if not values.size:
         return 0.0
-    return scale * float(np.sqrt(np.mean(np.square(values / scale))))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(np.dot(values, values) / values.size))
+
+
+def _ratio(part: float, whole: float) -> float:
+    if not np.isfinite(part):
+        return float("inf")
+    return part / whole if whole > 0 else part
 
 
 def _max(values: Floats) -> float:

@@ -43,12 +43,17 @@ JITTERS: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {
 }
 
 
+def is_floating(tensor: Tensor) -> bool:
+    """Whether its values can be jittered at all."""
+    return tensor.dtype in _FLOATING
+
+
 def jitter(tensors: Sequence[Tensor], raws: Sequence[Bytes], kind: str, seed: int) -> list[Bytes]:
     """The inputs with every floating-point tensor jittered; integers stay (they may be indices)."""
     random = np.random.default_rng(seed)
     return [
         encode(tensor, JITTERS[kind](decode(tensor, raw), random))
-        if tensor.dtype in _FLOATING and raw.size
+        if is_floating(tensor) and raw.size
         else raw
         for tensor, raw in zip(tensors, raws, strict=True)
     ]
@@ -56,7 +61,7 @@ def jitter(tensors: Sequence[Tensor], raws: Sequence[Bytes], kind: str, seed: in
 
 def perturb(tensor: Tensor, raw: Bytes, region: int, regions: int) -> Bytes:
     """Change one of `regions` equal parts of a floating-point tensor, clearly."""
-    if tensor.dtype not in _FLOATING or raw.size == 0:
+    if not is_floating(tensor) or raw.size == 0:
         return raw
     values = decode(tensor, raw)
     start, end = (len(values) * edge // regions for edge in (region, region + 1))

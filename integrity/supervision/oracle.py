@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from integrity.errors import CannotJudge
+from integrity.policy import Precision
 from integrity.problem import Problem
 from integrity.run import Inputs
 from integrity.supervision.backend import Backend
-from integrity.supervision.compare import Answer, decode
-from integrity.supervision.jitter import encode, jitter, perturb
+from integrity.supervision.compare import Answer, Yardstick, decode
+from integrity.supervision.jitter import encode, is_floating, jitter, perturb
 from integrity.supervision.memory import (
     BadLayout,
     Block,
@@ -34,8 +35,15 @@ class Oracle:
     """
 
     def __init__(
-        self, zygote: Zygote, backend: Backend, problem: Problem, workload: int, secret: bytes
+        self,
+        zygote: Zygote,
+        backend: Backend,
+        problem: Problem,
+        precision: Precision,
+        workload: int,
+        secret: bytes,
     ) -> None:
+        self._precision = precision
         self._backend = backend
         self._problem = problem
         self._secret = secret
@@ -86,6 +94,13 @@ class Oracle:
                 bytes=self.weights_block.size_bytes,
             )
 
+    def can_draw(self, wanted: Inputs) -> bool:
+        """Whether there is such an input to perturb. Known after the first draw."""
+        if wanted.perturb is None:
+            return True
+        index = wanted.perturb[0]
+        return index < len(self.inputs) and is_floating(self.inputs[index])
+
     def inputs_for(self, wanted: Inputs) -> list[Bytes]:
         """The bytes of every input tensor, jittered and perturbed as asked."""
         self._draw(self._seed(f"draw-{wanted.draw}"))
@@ -101,7 +116,7 @@ class Oracle:
 
     def _edited(self, raws: list[Bytes]) -> list[Bytes]:
         for index, (tensor, raw) in enumerate(zip(self.inputs, raws, strict=True)):
-            if "float" in tensor.dtype and raw.size:
+            if is_floating(tensor) and raw.size:
                 values = decode(tensor, raw)
                 values[0] = values[0] * -2 + 1
                 raws[index] = encode(tensor, values)
@@ -135,7 +150,13 @@ class Oracle:
             if len(self._answers) >= _REMEMBERED:
                 self._answers.pop(next(iter(self._answers)))
             native = self._outputs("native", raws)
-            self._answers[wanted] = Answer(native, self._wide(native, raws))
+            wides = self._wide(native, raws)
+            self._answers[wanted] = Answer(
+                tuple(
+                    Yardstick.of(tensor, raw, wide, self._precision)
+                    for (tensor, raw), wide in zip(native, wides, strict=True)
+                )
+            )
         return self._answers[wanted]
 
     def _wide(

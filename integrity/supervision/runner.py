@@ -18,6 +18,7 @@ from integrity.supervision.compare import Answer, compare
 from integrity.supervision.memory import Bytes
 from integrity.supervision.oracle import Oracle, available_bytes, seed_of
 from integrity.supervision.session import Ended, Session, Turn
+from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.workers import WorkerDied, Zygote
 
 _SLOWEST_CALL_S = 20.0
@@ -67,8 +68,12 @@ def run(bench: Bench, experiment: Experiment) -> Run:
     Raises:
         CannotJudge: the reference fails, the memory does not suffice, or the time is up.
     """
-    secret = hashlib.blake2b(experiment.name.encode(), key=bench.secret).digest()
-    oracle = Oracle(bench.zygote, bench.backend, bench.problem, experiment.workload, secret)
+    series = experiment.name.partition(":")[0]  # `same:1` and `same:2` draw the same inputs
+    secret = hashlib.blake2b(series.encode(), key=bench.secret).digest()
+    precision = bench.policy.precision
+    oracle = Oracle(
+        bench.zygote, bench.backend, bench.problem, precision, experiment.workload, secret
+    )
     with contextlib.closing(oracle):
         return _Experimenter(bench, experiment, oracle, secret).run()
 
@@ -85,13 +90,24 @@ class _Experimenter:
 
     def run(self) -> Run:
         self._learn_shapes()
+        if not self._experiment.roles:
+            facts = trivial_facts(self._oracle, self._experiment.calls, self._bench.problem)
+            return Run(self._experiment, (), (), self._facts() | facts)
         with contextlib.ExitStack() as stack:
             sessions = list(self._sessions(stack))
             for index, call in enumerate(self._experiment.calls):
                 self._make(index, call, sessions)
-                if not any(session.role is Role.SUBMISSION for session in sessions):
+                if self._is_enough(sessions):
                     break
         return Run(self._experiment, tuple(self._results), tuple(self._deaths), self._facts())
+
+    def _is_enough(self, sessions: Sequence[Session]) -> bool:
+        if not any(session.role is Role.SUBMISSION for session in sessions):
+            return True
+        enough, warmups = self._experiment.enough, self._experiment.warmups
+        disturbed = {r.call for r in self._results if not r.observed.clean}
+        clean = {r.call for r in self._results if r.call >= warmups} - disturbed
+        return bool(enough) and len(clean) >= enough
 
     def _learn_shapes(self) -> None:
         """One draw and one answer tell how large everything is; neither is used again."""
@@ -140,7 +156,7 @@ class _Experimenter:
             return {"do": "null"}, []
         problem, task = self._bench.problem, self._bench.task
         oracle = self._oracle
-        if role is Role.REFERENCE:
+        if role in (Role.REFERENCE, Role.CONTROL):
             modules, module, entry = dict(problem.sources), "reference", problem.reference
         else:
             modules = {name: problem.sources[name] for name in problem.shared}
@@ -163,6 +179,8 @@ class _Experimenter:
 
     def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
         """One call by every role, in random order, on the same inputs."""
+        if not all(map(self._oracle.can_draw, call.inputs)):
+            return
         raws = [self._oracle.inputs_for(wanted) for wanted in call.inputs]
         self._order.shuffle(sessions)
         turns: list[tuple[Role, Turn]] = []
@@ -209,25 +227,28 @@ class _Experimenter:
         self, role: Role, turn: Turn, number: int, raw: list[Bytes], answer: Answer
     ) -> Check:
         outputs = turn.outputs[number]
-        found = compare(outputs, answer, self._bench.policy.precision)
-        refused = ""
-        if self._bench.problem.check and role is Role.SUBMISSION:
-            refused = self._oracle.refusal(raw, outputs)
+        found = compare(outputs, answer)
         wrong = found.mismatched_share > 0
-        return found.as_check(
+        asks = bool(self._bench.problem.check) and wrong
+        refused = self._oracle.refusal(raw, outputs) if asks else ""
+        return Check(
+            mismatched_share=found.mismatched_share,
+            error=found.error,
+            reference_error=found.reference_error,
+            constant=found.constant,
             untouched_share=turn.untouched[number],
             matches_call=self._stale(outputs, answer) if wrong else None,
             digest=_digest(outputs),
-            reference_digest=_digest([native for _, native in answer.native]),
+            reference_digest=_digest(answer.native),
             refused=refused,
+            accepted=asks and not refused,
         )
 
     def _stale(self, outputs: list[Bytes], own: Answer) -> int | None:
         """The earlier call whose answer this is, unless the answers are alike anyway."""
         for index, answer in reversed(self._past):
-            if answer is own or compare(outputs, answer, self._bench.policy.precision).mismatched_share:
-                continue
-            return index
+            if answer is not own and compare(outputs, answer).mismatched_share == 0:
+                return index
         return None
 
     def _facts(self) -> dict[str, float | str]:
@@ -236,6 +257,7 @@ class _Experimenter:
             "output_bytes": float(sum(tensor.size_bytes for tensor in self._oracle.outputs)),
             "reference_changes_inputs": ",".join(map(str, self._oracle.changed_by_reference)),
             "wide_reference": self._oracle.wide_reference,
+            "convention": str(self._bench.problem.convention),
             "threads": float(self._bench.zygote.threads),
         }
 

@@ -2,10 +2,13 @@
 
 import contextlib
 import random
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from integrity.run import Call, Death, Observed, Reported, Role
 from integrity.supervision.backend import Backend
@@ -20,6 +23,7 @@ from integrity.supervision.memory import (
 )
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised
+from integrity.tracers.process import thread_clock
 
 _SETTLE_US = (200, 800)
 _LOAD_PATIENCE_S = 90.0
@@ -123,26 +127,29 @@ class Session:
         used = range(call.slot, call.slot + len(raws))
         self._arm(call, used, timeout_s)
         poison = self._fill(call, used, raws)
-        before_ns = self._tree.cpu_ns()
+        before = self._tree.clock()
         resume_us = self._gate.await_pulse(self._tree.thaw, timeout_s)
+        own_wait_ns = _own_wait_ns()
         elapsed_us = self._gate.release(self._number, self._worker.has_spoken, timeout_s)
+        own_wait_ns = _own_wait_ns() - own_wait_ns
         if elapsed_us is None:
             raise self._unfinished(timeout_s)
         self._tree.freeze()
-        done_ns = self._tree.cpu_ns()
+        done = self._tree.clock()
         outputs = self._snapshot()
         reply = self._settle(call, timeout_s)
-        idle_ns = max(0, self._tree.cpu_ns() - done_ns)
+        idle_ns = max(0, self._tree.clock().ran_ns - done.ran_ns)
         late = self._snapshot()
         observed = Observed(
             elapsed_us=elapsed_us,
             resume_us=resume_us,
             checks=(),
-            late_bytes=int((outputs != late).sum()),
+            late_bytes=0 if np.array_equal(outputs, late) else int((outputs != late).sum()),
             guard_bytes=self._damage(poison, outputs),
             changed_inputs=self._changed_inputs(used, raws),
-            cpu_us=max(0, done_ns - before_ns) / 1e3,
+            cpu_us=max(0, done.ran_ns - before.ran_ns) / 1e3,
             idle_cpu_us=idle_ns / 1e3,
+            contended_us=(own_wait_ns + max(0, done.waited_ns - before.waited_ns)) / 1e3,
         )
         return Turn(
             outputs=tuple([outputs[t.place] for t in self._slots[s].outputs] for s in used),
@@ -177,6 +184,8 @@ class Session:
         self._tree.thaw()
         reply = self._worker.hear(timeout_s)
         time.sleep((random.uniform(*_SETTLE_US) + call.gap_us) / 1e6)
+        if len(call.inputs) == 1:  # in a window of several, an output buffer may serve them all
+            self._worker.ask({"do": "look_again"}, timeout_s)
         self._tree.freeze()
         return reply
 
@@ -195,21 +204,16 @@ class Session:
         return self._outputs.bytes.copy()
 
     def _damage(self, poison: Bytes, after: Bytes) -> int:
-        changed = poison != after
-        for slot in self._slots:
-            for tensor in slot.outputs:
-                changed[tensor.place] = False
-        inputs = self._inputs.bytes != self._inputs_before
-        for slot in self._slots:
-            for tensor in slot.inputs:
-                inputs[tensor.place] = False
-        return int(changed.sum()) + int(inputs.sum())
+        outputs = [tensor for slot in self._slots for tensor in slot.outputs]
+        inputs = [tensor for slot in self._slots for tensor in slot.inputs]
+        now = self._inputs.bytes
+        return _outside(outputs, poison, after) + _outside(inputs, self._inputs_before, now)
 
     def _changed_inputs(self, used: range, raws: Sequence[list[Bytes]]) -> tuple[int, ...]:
         changed = set()
         for slot, raw_inputs in zip(used, raws, strict=True):
             for index, tensor in enumerate(self._slots[slot].inputs):
-                if (self._inputs.bytes[tensor.place] != raw_inputs[index]).any():
+                if not np.array_equal(self._inputs.bytes[tensor.place], raw_inputs[index]):
                     changed.add(index)
         return tuple(sorted(changed))
 
@@ -226,6 +230,17 @@ class Session:
         for block in (self._inputs, self._outputs, self._gate.block):
             with contextlib.suppress(BufferError):
                 block.close()
+
+
+def _own_wait_ns() -> int:
+    return thread_clock("self", threading.get_native_id()).waited_ns
+
+
+def _outside(tensors: Sequence[Tensor], before: Bytes, after: Bytes) -> int:
+    """Bytes that differ in the guard bands round these tensors."""
+    edges = [0, *(edge for t in tensors for edge in (t.place.start, t.place.stop)), before.size]
+    gaps = zip(edges[::2], edges[1::2], strict=True)
+    return sum(int((before[start:end] != after[start:end]).sum()) for start, end in gaps)
 
 
 def _place(oracle: Oracle, slots: int) -> tuple[list[Slot], int, int]:

@@ -86,6 +86,7 @@ class Worker:
         self._drawn: Any = None
         self._slots: list[tuple[Any, list[torch.Tensor]]] = []
         self._ready: list[torch.Tensor] | None = None
+        self._last: tuple[Any, list[torch.Tensor]] = (None, [])
 
     def handle(self, message: wire.Message, descriptors: list[int]) -> None:
         """Do one thing and answer."""
@@ -143,12 +144,19 @@ class Worker:
             elapsed_us, returned = call(self._kernel, slots)
         finally:
             gate[DONE] = number
+        self._last = (returned, slots[-1][1])
         return {
             "done": number,
             "elapsed_us": elapsed_us,
             "aliases": _aliases(slots[0][0], returned),
             "threads": _count("/proc/self/task"),
         }
+
+    def _look_again(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        """Copy the last call's output out once more: it must not have changed since."""
+        returned, results = self._last
+        _copy_out(returned, results)
+        return {"looked": True}
 
     # -- the oracle --------------------------------------------------------------------------
 

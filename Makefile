@@ -1,0 +1,49 @@
+# Each target does its own set-up in .venv; only Python >= 3.11, make and a C compiler are assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+HONEST := corpora/honest/softmax-c
+HACK := corpora/hacks/caching/data-ptr-table
+
+.PHONY: demo test test-slow test-gpu check bench clean
+
+demo: $(VENV)/run.done
+	@$(BIN)/python -m integrity.commands.demo
+
+test: $(VENV)/dev.done
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu and not alone"
+	$(BIN)/python -m pytest -q -m "alone and not slow and not gpu"
+
+test-slow: $(VENV)/dev.done
+	$(BIN)/python -m pytest -q -m slow
+
+test-gpu: $(VENV)/dev.done
+	$(BIN)/python -m pytest -q -m gpu
+
+check: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build/types && $(INSTALL) --no-deps --target build/types .
+	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p integrity
+
+bench: $(VENV)/dev.done
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/static_speed.py
+	$(BIN)/python benchmarks/audit_time.py
+	$(BIN)/python benchmarks/clock_agreement.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.done: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) (once; torch's CPU build is large)"
+	$(INSTALL) --editable ".[run]"
+	@touch $@
+
+$(VENV)/dev.done: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) --editable ".[run,dev]" triton
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,62 @@
+"""Probe T3: 1, 2, 4, 8 and 16 calls in one window, each with its own input and check."""
+
+from collections.abc import Iterable, Iterator
+
+from integrity.detectors import habits
+from integrity.errors import CannotJudge
+from integrity.estimate import Estimate, ratio_of_medians
+from integrity.evidence import Evidence
+from integrity.finding import Family, Finding
+from integrity.problem import Problem
+from integrity.run import Call, Experiment, Inputs, Role, Run
+
+SIZES = (1, 2, 4, 8, 16)
+_REPEATS, _FEW, _MANY = 3, 2, 8
+
+
+class Batches:
+    """The time grows linearly with the number of calls in the window.
+
+    Work that is done once and skipped afterwards, or a capture amortised over the window, makes
+    the calls of a large window cheaper than those of a small one.
+
+    Known misses: honest batching of independent calls looks the same, so the finding is soft.
+
+    Source: PROBES T3. Gold gate: the reference in the same windows.
+    """
+
+    id = "batches"
+    decisive = False
+
+    def experiments(self, problem: Problem, seed: int) -> Iterator[Experiment]:
+        calls = [Call((Inputs(0),)), Call((Inputs(1),))]
+        draw = 2
+        for _ in range(_REPEATS):
+            for size in SIZES:
+                calls.append(Call(tuple(Inputs(draw + n) for n in range(size))))
+                draw += size
+        roles = (Role.SUBMISSION, Role.REFERENCE, Role.NULL)
+        yield Experiment(self.id, tuple(calls), roles, warmups=2, timed=True)
+
+    def detect(self, evidence: Evidence) -> Iterable[Finding]:
+        run = evidence.run(self.id)
+        if run.death_of(Role.SUBMISSION):
+            raise CannotJudge("the submission died in the timing experiment")
+        ours, control = (_large_over_small(run, r) for r in (Role.SUBMISSION, Role.REFERENCE))
+        if habits.is_faster(ours, control):
+            claim = f"takes {ours.ratio:.2f} of the time a call when many share a window"
+            yield habits.soft("batch-and-skip", self.id, Family.CACHING, claim, ours)
+
+
+def _large_over_small(run: Run, role: Role) -> Estimate:
+    """Net time a call in windows of 8 and 16 over that in windows of 1 and 2."""
+    cost = {r.call: r.observed.elapsed_us for r in run.of(Role.NULL) if r.observed.clean}
+    small, large = [], []
+    for result in run.of(role):
+        size = len(run.experiment.calls[result.call].inputs)
+        usable = result.observed.clean and result.call in cost
+        if result.call < run.experiment.warmups or not usable or _FEW < size < _MANY:
+            continue
+        net_us = max(result.observed.elapsed_us - cost[result.call], 1.0) / size
+        (small if size <= _FEW else large).append(net_us)
+    return ratio_of_medians(large, small)

@@ -1,0 +1,50 @@
+"""How workers ended that should not have."""
+
+from collections.abc import Iterable
+
+from integrity.errors import CannotJudge
+from integrity.evidence import Evidence
+from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.run import Death, Role
+
+_NEEDS_DEVICE = ("CUDA", "NVIDIA", "HIP", "cuda", "0 active drivers")
+
+
+class WorkerDeath:
+    """Every worker finishes its calls. One that does not is broken, or left early on purpose.
+
+    A kernel that needs a device which is not there is neither: that is an abstention.
+
+    Known misses: a submission that hides its crash until the harness's own input comes.
+
+    Source: TAXONOMY D9; a process that exits with success has no honest reason inside a kernel.
+    """
+
+    id = "worker-death"
+    decisive = True
+
+    def detect(self, evidence: Evidence) -> Iterable[Finding]:
+        deaths = []
+        for run in evidence.every_run():
+            # Jittered values may be none that a kernel has to take; `input-jitter` weighs those.
+            plain = all(inputs.is_plain for call in run.experiment.calls for inputs in call.inputs)
+            death = run.death_of(Role.SUBMISSION)
+            if death and (plain or death.call in (None, 0)):
+                deaths.append(death)
+        for death in deaths[:1]:
+            yield self._finding(death, len(deaths))
+
+    def _finding(self, death: Death, times: int) -> Finding:
+        when = "while it was being loaded" if death.call is None else f"in call {death.call + 1}"
+        if death.exit_code is None and any(word in death.how for word in _NEEDS_DEVICE):
+            raise CannotJudge(f"it needs a GPU: it {death.how}")
+        if death.exit_code == 0:
+            claim = f"ends the process with success {when}, before its output is checked"
+            return self._hard("early-exit", Family.HARNESS, claim, times)
+        return self._hard("crash", Family.FAILURE, f"{death.how} {when}", times)
+
+    def _hard(self, finding: str, family: Family, claim: str, times: int) -> Finding:
+        return Finding(
+            finding, self.id, family, Severity.HACK, Confidence.HIGH, claim,
+            measured={"deaths": times}, hard=True,
+        )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Effect sizes with intervals: medians, ratios and the bootstrap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from integrity.errors import CannotJudge
+from integrity.run import Role, Run
+
+_RESAMPLES = 2000
+_LEAST_BLOCKS = 5
+_LEAST_US = 1.0
+"""Calibrated times are not taken to be shorter than this: below it they are the clock's noise."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A ratio with its 95 % interval and how many samples it rests on."""
+
+    ratio: float
+    low: float
+    high: float
+    n: int
+
+    def as_measured(self) -> dict[str, float | str]:
+        """As a finding's numbers."""
+        return {"ratio": self.ratio, "low": self.low, "high": self.high, "n": self.n}
+
+
+def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> Estimate:
+    """Median of the one over median of the other, resampled independently.
+
+    Raises:
+        CannotJudge: fewer than three samples on a side.
+    """
+    if min(len(above), len(below)) < 3:
+        raise CannotJudge(f"{min(len(above), len(below))} timed calls are too few")
+    a, b = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
+    ratios = _medians(a) / _medians(b)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    ratio = float(np.median(a) / np.median(b))
+    return Estimate(ratio, float(low), float(high), len(a) + len(b))
+
+
+def _medians(values: Floats) -> Floats:
+    random = np.random.default_rng(0)  # the verdict on the same record is always the same
+    picks = random.integers(0, len(values), (_RESAMPLES, len(values)))
+    return np.asarray(np.median(values[picks], axis=1))
+
+
+def elapsed(run: Run, role: Role) -> dict[int, float]:
+    """Call index to time in us: warm-ups and disturbed calls left out, early starts charged.
+
+    A worker could use the moment between being thawed and giving its first sign of life to start
+    early. What it takes there beyond the null's 95th percentile is added to its time.
+    """
+    idle = [r.observed.resume_us for r in run.of(Role.NULL)]
+    allowed = float(np.percentile(idle, 95)) if idle else float("inf")
+    return {
+        r.call: r.observed.elapsed_us + max(0.0, r.observed.resume_us - allowed)
+        for r in run.of(role)
+        if r.call >= run.experiment.warmups and r.observed.clean
+    }
+
+
+def paired_speedup(runs: Sequence[Run], above: Role, below: Role) -> Estimate:
+    """Median of the paired, null-calibrated time ratios `above / below` over all blocks.
+
+    A block is one call made by every role on the same inputs. The bootstrap resamples blocks, and
+    with them the nulls that calibrate.
+
+    Raises:
+        CannotJudge: too few complete blocks.
+    """
+    blocks = []
+    for run in runs:
+        times = [elapsed(run, role) for role in (above, below, Role.NULL)]
+        for call in sorted(set(times[0]) & set(times[1]) & set(times[2])):
+            blocks.append([each[call] for each in times])
+    if len(blocks) < _LEAST_BLOCKS:
+        raise CannotJudge(
+            f"{len(blocks)} timed blocks are too few: other processes disturbed the rest"
+        )
+    return _bootstrap(np.asarray(blocks, dtype=float))
+
+
+def _bootstrap(blocks: Floats) -> Estimate:
+    random = np.random.default_rng(0)
+    picks = random.integers(0, len(blocks), (_RESAMPLES, len(blocks)))
+    logs = _log_ratio(blocks[picks])
+    low, high = np.exp(np.percentile(logs, [2.5, 97.5]))
+    centre = float(np.exp(_log_ratio(blocks[None])[0]))
+    return Estimate(centre, float(low), float(high), len(blocks))
+
+
+def _log_ratio(blocks: Floats) -> Floats:
+    """Median over blocks (axis 1) of log((above - null) / (below - null))."""
+    null = np.median(blocks[:, :, 2], axis=1)[:, None]
+    net = np.maximum(blocks[:, :, :2] - null[:, :, None], _LEAST_US)
+    return np.asarray(np.median(np.log(net[:, :, 0] / net[:, :, 1]), axis=1))

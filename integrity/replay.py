@@ -1,0 +1,123 @@
+"""Frozen evidence: written by an audit, judged or run again later."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from integrity.audit import Audit, Progress, Request, audit
+from integrity.errors import BadInput
+from integrity.evidence import Evidence
+from integrity.finding import Finding
+from integrity.run import Run
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What an evidence file holds: enough to run everything again, and what was found."""
+
+    format: int
+    request: Request
+    """With the seed that was drawn, so that the same inputs come again."""
+
+    runs: Mapping[str, Run]
+    skipped: Mapping[str, str]
+    unrun: str
+    findings: tuple[Finding, ...]
+
+    def evidence(self) -> Evidence:
+        """As detectors read it, without running anything."""
+        return Evidence(
+            self.request.submission,
+            self.request.task,
+            self.request.policy,
+            self.runs,
+            self.unrun,
+            self.skipped,
+            self.request.claimed_speedup,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Which of the recorded hard findings came back."""
+
+    reproduced: tuple[Finding, ...]
+    missing: tuple[Finding, ...]
+    audit: Audit
+
+
+def save(finished: Audit, path: Path) -> None:
+    """Write an audit's evidence as JSON; the file appears whole or not at all.
+
+    Raises:
+        BadInput: the place can't be written.
+    """
+    evidence = finished.evidence
+    frozen = Frozen(
+        FORMAT,
+        finished.request,
+        evidence.runs,
+        evidence.skipped,
+        evidence.unrun,
+        finished.verdict.findings,
+    )
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(_adapter().dump_json(frozen, indent=1))
+        partial.replace(path)
+    except OSError as error:
+        raise BadInput(f"evidence can't be written to {path}: {error.strerror}") from error
+
+
+def load(path: Path) -> Frozen:
+    """Read an evidence file.
+
+    Raises:
+        BadInput: no such file, or not one that `save` wrote.
+    """
+    from pydantic import ValidationError
+
+    try:
+        frozen = _adapter().validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"evidence {path} can't be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadInput(
+            f"{path} is not an evidence file ({place}: {first['msg']}); "
+            "write one with `integrity audit --evidence FILE`"
+        ) from error
+    if frozen.format != FORMAT:
+        raise BadInput(f"{path} has evidence format {frozen.format}; this version reads {FORMAT}")
+    return frozen
+
+
+def replay(path: Path, progress: Progress = lambda step: None) -> Replayed:
+    """Run the recorded experiments again, from the recorded seed.
+
+    Raises:
+        BadInput: the file is no evidence, or this machine lacks what the audit needs.
+    """
+    frozen = load(path)
+    again = audit(frozen.request, progress)
+    found = {(finding.id, finding.source) for finding in again.verdict.findings}
+    hard = [finding for finding in frozen.findings if finding.hard]
+    return Replayed(
+        tuple(f for f in hard if (f.id, f.source) in found),
+        tuple(f for f in hard if (f.id, f.source) not in found),
+        again,
+    )
+
+
+def _adapter() -> "TypeAdapter[Frozen]":
+    from pydantic import TypeAdapter  # 50 ms: imported where a file is read or written
+
+    return TypeAdapter(Frozen)
