@@ -13,23 +13,20 @@ atexit.register(shutil.rmtree, build, ignore_errors=True)
 with open(build + "/ln.c", "w") as out:
     out.write(r"""
 #include <math.h>
-/* One pass: sum and sum of squares about the first element, which keeps the variance exact enough. */
+/* Mean first, then the variance about it: one pass would lose digits on rows with outliers. */
 void ln(const float *restrict x, const float *restrict g, const float *restrict b, float *restrict y,
         long n, long d, float eps, int threads) {
     #pragma omp parallel for num_threads(threads)
     for (long i = 0; i < n; i++) {
         const float *a = x + i * d;
         float *o = y + i * d;
-        float pivot = a[0], s = 0, q = 0;
-        #pragma omp simd reduction(+ : s, q)
-        for (long j = 0; j < d; j++) {
-            float c = a[j] - pivot;
-            s += c;
-            q += c * c;
-        }
-        float m = s / d, var = q / d - m * m;
-        float r = 1.0f / sqrtf((var > 0 ? var : 0) + eps);
-        m += pivot;
+        float s = 0, q = 0;
+        #pragma omp simd reduction(+ : s)
+        for (long j = 0; j < d; j++) s += a[j];
+        float m = s / d;
+        #pragma omp simd reduction(+ : q)
+        for (long j = 0; j < d; j++) q += (a[j] - m) * (a[j] - m);
+        float r = 1.0f / sqrtf(q / d + eps);
         #pragma omp simd
         for (long j = 0; j < d; j++) o[j] = (a[j] - m) * r * g[j] + b[j];
     }
