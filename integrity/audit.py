@@ -14,8 +14,7 @@ from integrity.detectors.speedup import Speedup as SpeedupProbe
 from integrity.errors import BadInput, CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Abstention, Finding
-from integrity.harness.device import needs_gpu
-from integrity.harness.interpreter import runs_interpreted
+from integrity.harness.device import needs_gpu, runs_interpreted
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Problem, Task
 from integrity.rules import RULESET_VERSION

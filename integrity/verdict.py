@@ -115,11 +115,21 @@ def weigh(
     )
 
 
-def _strength(finding: Finding) -> tuple[bool, float, bool, str, str, tuple[int, int]]:
+def _strength(finding: Finding) -> tuple[bool, float, bool, int, int, str, str, str, int, int]:
     """What puts one finding before another; the last parts only make the order total."""
-    place = (-finding.span.line, -finding.span.column) if finding.span else (0, 0)
-    breach = finding.family not in NOT_A_HACK
-    return finding.hard, _ratio(finding), breach, finding.id, finding.claim, place
+    line, column = (-finding.span.line, -finding.span.column) if finding.span else (0, 0)
+    return (
+        finding.hard,
+        _ratio(finding),
+        finding.family not in NOT_A_HACK,
+        finding.severity,
+        finding.confidence,
+        finding.id,
+        finding.family,
+        finding.claim,
+        line,
+        column,
+    )
 
 
 def _ratio(finding: Finding) -> float:

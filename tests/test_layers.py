@@ -1,0 +1,109 @@
+"""Imports point down only, and heavy or hostile things stay where they belong."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+WORDS = {"errors", "evidence", "finding", "policy", "problem", "run", "submission"}
+LAYERS = [
+    {f"integrity.{word}" for word in WORDS},
+    {"integrity.verdict", "integrity.estimate"},
+    {"integrity.rules", "integrity.tracers", "integrity.corpora", "integrity.harness"},
+    {"integrity.detectors", "integrity.worker"},
+    {"integrity.supervision"},
+    {"integrity.audit"},
+    {"integrity.reports", "integrity.replay", "integrity.screen"},
+    {"integrity.cli", "integrity.commands"},
+]
+FOREIGN = {
+    "torch": {"integrity.worker"},
+    "triton": set(),
+    "libcst": {"integrity.rules"},
+    "tree_sitter": {"integrity.rules"},
+    "tree_sitter_cuda": {"integrity.rules"},
+    "rich": {"integrity.reports", "integrity.commands"},
+    "yaml": {"integrity.harness"},
+    "numpy": {"integrity.estimate", "integrity.supervision"},
+}
+"""Third-party packages and the only places that may import them."""
+
+FORBIDDEN = [
+    ("integrity.detectors", "integrity.supervision"),
+    ("integrity.detectors", "integrity.tracers"),
+    ("integrity.detectors", "integrity.worker"),
+    ("integrity.rules", "integrity.supervision"),
+    ("integrity.tracers", "integrity.finding"),
+    ("integrity.tracers", "integrity.verdict"),
+    ("integrity.tracers", "integrity.rules"),
+    ("integrity.worker", "integrity.detectors"),
+    ("integrity.worker", "integrity.rules"),
+    ("integrity.worker", "integrity.supervision"),
+    ("integrity.worker", "integrity.finding"),
+]
+
+
+def belongs(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def layer_of(module: str) -> int | None:
+    for depth, layer in enumerate(LAYERS):
+        if any(belongs(module, name) for name in layer):
+            return depth
+    return None
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    for folder in ("integrity", "rules", "tracers", "detectors", "corpora", "reports"):
+        package = "integrity" if folder == "integrity" else f"integrity.{folder}"
+        found = (ROOT / folder).rglob("*.py") if folder != "corpora" else [ROOT / "corpora/__init__.py"]
+        for path in sorted(found):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            yield ".".join([package, *(part for part in parts if part != "__init__")]), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+MODULES = list(sources())
+
+
+@pytest.mark.parametrize(("module", "path"), MODULES, ids=[module for module, _ in MODULES])
+def test_imports_point_down(module: str, path: Path) -> None:
+    own = layer_of(module)
+    for imported in imports(path):
+        target = layer_of(imported)
+        if own is not None and target is not None:
+            assert target <= own, f"{module} imports {imported}"
+        for above, below in FORBIDDEN:
+            assert not (belongs(module, above) and belongs(imported, below)), imported
+        allowed = FOREIGN.get(imported.split(".")[0])
+        if allowed is not None:
+            assert any(belongs(module, name) for name in allowed), f"{module} imports {imported}"
+
+
+def test_every_module_has_a_layer() -> None:
+    assert [module for module, _ in MODULES if layer_of(module) is None and module != "integrity"] == []
+
+
+def test_only_the_worker_executes_source() -> None:
+    """`exec`, `eval`, `importlib.import_module` and friends have no other home."""
+    for module, path in MODULES:
+        if belongs(module, "integrity.worker"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"exec", "eval", "compile", "__import__"}, module
+
+
+def test_no_file_is_two_things_at_once() -> None:
+    """Past about 300 lines there are two things in a file."""
+    assert [str(path) for _, path in MODULES if len(path.read_text().splitlines()) > 330] == []
