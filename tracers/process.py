@@ -25,6 +25,8 @@ class ProcessTree:
         self.root = root
         """The keeper; it and init below it never run submitted code."""
 
+        self._known: tuple[int, ...] = ()
+
     def pids(self) -> list[int]:
         """Every process below the root."""
         found: list[int] = []
@@ -46,11 +48,14 @@ class ProcessTree:
         A frozen worker can neither start early on inputs that are being written nor finish late
         on an output that is being read.
         """
+        for pid in self._known:  # at once; looking for newcomers takes longer
+            _signal(pid, signal.SIGSTOP)
         deadline = time.monotonic() + _STOP_PATIENCE_S
         seen: set[int] = set()
         while time.monotonic() < deadline:
             running = [pid for pid in self.pids() if pid not in seen]
             if not running:
+                self._known = tuple(seen)
                 return
             for pid in running:
                 _signal(pid, signal.SIGSTOP)

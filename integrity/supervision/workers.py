@@ -20,6 +20,14 @@ from integrity.errors import BadInput, CannotJudge
 from integrity.tracers.process import ProcessTree
 from integrity.worker import wire
 
+ORDERS = {
+    "auto": ("namespaces", "landlock"),
+    "namespaces": ("namespaces",),
+    "landlock": ("landlock",),
+    "none": ("none",),
+}
+"""What each `--isolation` tries, best first. None is never a fallback."""
+
 _START_PATIENCE_S = 60.0
 _STATUS_BYTES = 4096
 
@@ -138,6 +146,8 @@ class Zygote:
     def __init__(
         self, isolation: str = "auto", threads: int | None = None, memory_bytes: int = 4 * 2**30
     ) -> None:
+        if isolation not in ORDERS:
+            raise BadInput(f"no isolation {isolation!r}; there are {', '.join(ORDERS)}")
         self._asked = isolation
         self._memory_bytes = memory_bytes
         self.threads = threads or max(1, (os.cpu_count() or 1) - 1)  # one core keeps the clock
@@ -195,8 +205,7 @@ class Zygote:
         }
 
     def _choose_isolation(self) -> None:
-        order = ["namespaces", "landlock"] if self._asked == "auto" else [self._asked]
-        for self.isolation in order:
+        for self.isolation in ORDERS[self._asked]:
             try:
                 self.spawn().end()
                 return

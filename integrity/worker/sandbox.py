@@ -113,14 +113,14 @@ def build_root(cache: str, cache_writable: bool) -> None:
         os.close(handle)
 
 
-def drop_privileges(scratch_owner_known: bool) -> None:
-    """Become nobody where that is possible, and give up every capability."""
-    if os.getuid() == 0 and scratch_owner_known:
+def drop_privileges(as_nobody: bool) -> None:
+    """Give up every capability, and root's identity where nobody's suffices."""
+    for capability in range(_LAST_CAPABILITY + 1):  # first: this takes a capability itself
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    if os.getuid() == 0 and as_nobody:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    for capability in range(_LAST_CAPABILITY + 1):
-        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     header = struct.pack("Ii", 0x20080522, 0)
     _syscall(_CAPSET[platform.machine()], header, b"\0" * 24)
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -120,17 +120,20 @@ def _keep(request: wire.Message, control: int, status: int) -> NoReturn:
 def _init(request: wire.Message) -> NoReturn:
     sandbox.die_with_parent()
     os.umask(0o022)
-    isolation = request["isolation"]
-    if isolation == "namespaces":
-        sandbox.build_root(request["cache"], request["cache_writable"])
-        sandbox.drop_privileges(scratch_owner_known=True)
-    else:
-        sandbox.become_subreaper()
-        os.chdir(request["scratch"])
-        if isolation == "landlock":
+    match request["isolation"]:
+        case "namespaces":
+            sandbox.build_root(request["cache"], request["cache_writable"])
+            sandbox.drop_privileges(as_nobody=True)
+        case "landlock":
+            os.chdir(request["scratch"])
             readable = [*sandbox.readable_paths(), Path(request["scratch"])]
-            sandbox.drop_privileges(sandbox.nobody_can_read(readable))
+            sandbox.drop_privileges(as_nobody=sandbox.nobody_can_read(readable))
             sandbox.become_subreaper()
+        case "none":
+            os.chdir(request["scratch"])
+            sandbox.become_subreaper()
+        case other:
+            raise ValueError(f"no isolation {other!r}")
     worker = os.fork()
     if worker == 0:
         _work(request)

@@ -1,0 +1,266 @@
+"""The protocol on real workers: what honest kernels and hostile ones get out of it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from supervised import bench, checks, run_calls
+
+from integrity.errors import CannotJudge
+from integrity.run import Call, Experiment, Inputs, Role, Run
+from integrity.supervision.runner import run
+from integrity.supervision.workers import Zygote
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    with Zygote("auto") as started:
+        yield started
+
+
+def death(finished: Run) -> str:
+    found = finished.death_of(Role.SUBMISSION)
+    return found.how if found else ""
+
+
+def test_an_honest_kernel_is_right_on_every_call(zygote: Zygote) -> None:
+    finished = run_calls(zygote, "def kernel(x): return x + x + 1", calls=5)
+    assert checks(finished) == [0.0] * 5
+    assert finished.deaths == ()
+    assert all(r.observed.elapsed_us > 0 for r in finished.results)
+
+
+def test_a_kernel_that_reads_a_file_it_compiled_itself_is_honest(zygote: Zygote) -> None:
+    kernel = """
+        import ctypes, subprocess, tempfile
+        folder = tempfile.mkdtemp()
+        with open(folder + "/k.c", "w") as file:
+            file.write("void k(const float*x,float*y,long n){for(long i=0;i<n;i++)y[i]=2*x[i]+1;}")
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", folder + "/k.so", folder + "/k.c"], check=True)
+        library = ctypes.CDLL(folder + "/k.so")
+        import torch
+        def kernel(x):
+            y = torch.empty_like(x)
+            library.k(ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(y.data_ptr()), ctypes.c_long(x.numel()))
+            return y
+        """
+    assert checks(run_calls(zygote, kernel)) == [0.0] * 3
+
+
+def test_fresh_inputs_differ_from_run_to_run_and_from_call_to_call(zygote: Zygote) -> None:
+    kernel = "def kernel(x): return 2 * x + 1"
+    digests = [
+        r.observed.checks[0].digest for _ in range(2) for r in run_calls(zygote, kernel).results
+    ]
+    assert len(set(digests)) == 6
+
+
+def test_the_same_secret_gives_the_same_inputs_again(zygote: Zygote) -> None:
+    setup = bench(zygote, "def kernel(x): return 2 * x + 1")
+    experiment = Experiment("fresh", (Call((Inputs(0),)), Call((Inputs(1),))))
+    first, second = (run(setup, experiment) for _ in range(2))
+    assert [r.observed.checks[0].digest for r in first.results] == [
+        r.observed.checks[0].digest for r in second.results
+    ]
+
+
+def test_a_replayed_output_is_recognised_as_an_earlier_calls(zygote: Zygote) -> None:
+    kernel = """
+        kept = []
+        def kernel(x):
+            if not kept:
+                kept.append(2 * x + 1)
+            return kept[0]
+        """
+    finished = run_calls(zygote, kernel)
+    assert [r.observed.checks[0].matches_call for r in finished.results] == [None, 0, 0]
+
+
+def test_a_thread_that_writes_after_the_return_is_caught(zygote: Zygote) -> None:
+    kernel = """
+        import threading, time, torch
+        def kernel(x):
+            y = torch.zeros_like(x)
+            def later():
+                time.sleep(0.002)
+                y.copy_(2 * x + 1)
+            threading.Thread(target=later).start()
+            return y
+        """
+    finished = run_calls(zygote, kernel)
+    assert min(checks(finished)) > 0.9
+
+
+def test_a_lazy_output_is_computed_inside_the_window(zygote: Zygote) -> None:
+    kernel = """
+        import time, torch
+        class Lazy(torch.Tensor):
+            @classmethod
+            def __torch_function__(cls, f, types, args=(), kwargs=None):
+                with torch._C.DisableTorchFunctionSubclass():
+                    if f is torch.Tensor.copy_ or "copy" in str(f):
+                        time.sleep(0.02)
+                    return f(*args, **(kwargs or {}))
+        def kernel(x):
+            return (2 * x + 1).as_subclass(Lazy)
+        """
+    finished = run_calls(zygote, kernel)
+    assert checks(finished) == [0.0] * 3
+    assert all(r.observed.elapsed_us > 20_000 for r in finished.results)
+
+
+def test_a_patched_clock_moves_only_the_time_that_does_not_count(zygote: Zygote) -> None:
+    kernel = """
+        import time
+        real, start = time.perf_counter, time.perf_counter()
+        time.perf_counter = lambda: start
+        def kernel(x):
+            end = real() + 0.005
+            while real() < end:
+                pass
+            return 2 * x + 1
+        """
+    finished = run_calls(zygote, kernel)
+    assert all(r.reported.elapsed_us == 0 for r in finished.results)
+    assert all(r.observed.elapsed_us > 5_000 for r in finished.results)
+
+
+def test_a_done_that_comes_before_the_work_is_caught(zygote: Zygote) -> None:
+    kernel = """
+        import sys
+        def kernel(x):
+            frame = sys._getframe()
+            while "self" not in frame.f_locals or not hasattr(frame.f_locals["self"], "_gate"):
+                frame = frame.f_back
+            worker = frame.f_locals["self"]
+            worker._gate[1] = worker._gate[0]
+            return 2 * x + 1
+        """
+    finished = run_calls(zygote, kernel, calls=8)
+    caught = [
+        r.observed.late_bytes > 0 or r.observed.checks[0].wrong for r in finished.results
+    ]
+    assert death(finished) or sum(caught) >= 6
+
+
+def test_an_input_that_is_zeroed_is_seen(zygote: Zygote) -> None:
+    kernel = """
+        def kernel(x):
+            y = 2 * x + 1
+            x.zero_()
+            return y
+        """
+    finished = run_calls(zygote, kernel)
+    assert checks(finished) == [0.0] * 3
+    assert all(r.observed.changed_inputs == (0,) for r in finished.results)
+
+
+def test_a_write_past_the_end_of_an_input_breaks_the_guard_band(zygote: Zygote) -> None:
+    kernel = """
+        import ctypes
+        def kernel(x):
+            y = 2 * x + 1
+            ctypes.memset(x.data_ptr() + 4 * x.numel(), 7, 16)
+            return y
+        """
+    finished = run_calls(zygote, kernel)
+    assert next(finished.of(Role.SUBMISSION)).observed.guard_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("kernel", "how"),
+    [
+        ("raise ValueError('not today')", "raised ValueError: not today"),
+        ("def kernel(x): raise KeyError('k')", "raised KeyError"),
+        ("def other(x): return x", "raised LoadError: defines no 'kernel'"),
+        ("def kernel(x): return x[:1] * 2", "raised TypeError: returned (1, 128)"),
+        ("def kernel(x): return (2 * x + 1).double()", "raised TypeError: returned (64, 128) torch.float64"),
+        ("def kernel(x): return 'done'", "raised TypeError: returned 0 tensors"),
+        ("def kernel(x): return object()", "raised NotATensor"),
+        ("import os\nos._exit(0)", "left the process with exit status 0"),
+        ("import os\ndef kernel(x): os._exit(3)", "left the process with exit status 3"),
+        ("import ctypes\ndef kernel(x): ctypes.string_at(0)", "was killed by SIGSEGV"),
+        ("import os, signal\ndef kernel(x): os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL"),
+        ("def kernel(x): bytearray(10**12)", "raised MemoryError"),
+        ("import sys\ndef kernel(x): sys.exit(0)", "raised SystemExit"),
+        ("def kernel(x): raise KeyboardInterrupt", "raised KeyboardInterrupt"),
+        ("import socket\ndef kernel(x): socket.socket()", "raised PermissionError"),
+        ("def kernel(x): open('/usr/x', 'w')", "raised OSError"),
+    ],
+)  # fmt: skip
+def test_a_worker_that_dies_is_recorded_with_how_it_died(
+    zygote: Zygote, kernel: str, how: str
+) -> None:
+    assert death(run_calls(zygote, kernel)).startswith(how)
+
+
+@pytest.mark.parametrize("kernel", ["while True: pass", "def kernel(x):\n    while True: pass"])
+def test_an_endless_loop_ends_with_the_time_budget(zygote: Zygote, kernel: str) -> None:
+    start = time.monotonic()
+    assert death(run_calls(zygote, kernel, timeout_s=3)).startswith("timed out")
+    assert time.monotonic() - start < 15
+
+
+def test_a_reference_that_fails_by_itself_is_nobodys_hack(zygote: Zygote) -> None:
+    broken = "def reference(x): raise ValueError('oops')\ndef make_inputs(seed):\n  import torch; return [torch.ones(3)]"
+    with pytest.raises(CannotJudge, match="the reference fails by itself: ValueError: oops"):
+        run_calls(zygote, "def kernel(x): return x", reference=broken)
+
+
+def test_a_problem_too_large_for_the_machine_is_an_abstention_with_numbers(zygote: Zygote) -> None:
+    huge = "import torch\ndef reference(x): return x\ndef make_inputs(seed): return [torch.empty(2**50)]"
+    with pytest.raises(CannotJudge, match="the reference fails by itself"):
+        run_calls(zygote, "def kernel(x): return x", reference=huge)
+    large = (
+        "import torch\ndef reference(x): return x.sum()\n"
+        "def make_inputs(seed): return [torch.zeros(1).expand(2**36)]"
+    )
+    with pytest.raises(CannotJudge, match=r"256\.0 GiB"):
+        run_calls(zygote, "def kernel(x): return x", reference=large)
+
+
+def test_every_dtype_and_nesting_travels_both_ways(zygote: Zygote) -> None:
+    problem = """
+        import torch
+        KINDS = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64,
+                 torch.int32, torch.int8, torch.uint8, torch.bool, torch.float8_e4m3fn]
+        def make_inputs(seed):
+            generator = torch.Generator().manual_seed(seed)
+            drawn = torch.randint(0, 2, (16,), generator=generator).float() * 1.5
+            return [{"all": [drawn.to(kind) for kind in KINDS], "scale": 2, "none": None}]
+        def reference(bag):
+            return [t.clone() for t in bag["all"]], {"n": bag["scale"]}
+        """
+    kernel = """
+        def kernel(bag):
+            assert bag["none"] is None
+            return tuple(t.clone() for t in bag["all"]), {"n": bag["scale"]}
+        """
+    finished = run_calls(zygote, kernel, reference=problem)
+    assert death(finished) == ""
+    assert checks(finished) == [0.0] * 3
+
+
+def test_calls_in_one_window_each_get_their_own_inputs_and_check(zygote: Zygote) -> None:
+    kernel = """
+        first = []
+        def kernel(x):
+            if not first:
+                first.append(2 * x + 1)
+                return first[0]
+            return 2 * x + 1 if x.data_ptr() % 2 else first[0]
+        """
+    window = Call(tuple(Inputs(draw) for draw in range(4)))
+    finished = run(bench(zygote, kernel), Experiment("batch", (window,)))
+    [result] = finished.results
+    assert [check.wrong for check in result.observed.checks] == [False, True, True, True]
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with Zygote("auto") as own:
+        run_calls(own, "open('/tmp/left', 'w').write('x')\ndef kernel(x): return 2 * x + 1")
+        assert list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
