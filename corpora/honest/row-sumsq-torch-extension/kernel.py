@@ -1,6 +1,5 @@
 #!POPCORN leaderboard row-sumsq
 import os
-import tempfile
 
 import torch
 from task import input_t, output_t
@@ -37,7 +36,6 @@ module = load_inline(
     functions=["row_sumsq"],
     extra_cflags=["-O3", "-march=native", "-fno-trapping-math", "-fopenmp"],
     extra_ldflags=["-fopenmp"],
-    build_directory=tempfile.mkdtemp(),
     verbose=False,
 )
 
