@@ -1,0 +1,151 @@
+"""A submission's source as the rules see it: parsed once, queried many times."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from integrity.finding import Span
+from integrity.rules.cuda import DeviceCode, device_code
+from integrity.rules.facts import Call, Read, Write, writes_of
+from integrity.rules.flow import Flow
+from integrity.rules.names import Names
+from integrity.rules.reach import Reach, entries
+from integrity.rules.scopes import Function, Layout
+from integrity.rules.strings import Strings
+
+
+class Source:
+    """Facts about one submission. Everything is found in time linear in its size."""
+
+    def __init__(self, text: str, path: Path = Path("kernel.py"), entry: str = "") -> None:
+        self.text = text
+        self.is_cuda = path.suffix in {".cu", ".cuh"}
+        self.entry = entry
+        self.tree = ast.parse("" if self.is_cuda else text)
+        self.layout = Layout(self.tree)
+        self._names = Names(self.layout)
+        Reach(self.layout, self._names, entry)
+        self.entries: list[Function] = entries(self.layout, self._names, entry)
+
+    def names(self, node: ast.AST) -> Strings:
+        """Dotted names an expression may stand for."""
+        return self._names.of(node)
+
+    def strings(self, node: ast.expr) -> Strings:
+        """Strings an expression may spell."""
+        return self._names.strings(node)
+
+    def function(self, path: str) -> Function | None:
+        """The submission's own function of that dotted path."""
+        return self._names.functions.get(path)
+
+    def function_of(self, node: ast.AST) -> Function:
+        """The function a node runs in; the module's top level for the rest."""
+        return self.layout.place[node].function
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        return self.layout.parent.get(node)
+
+    def parents(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Everything around a node inside its function, nearest first; 200 levels at most."""
+        for _ in range(200):
+            found = self.layout.parent.get(node)
+            if found is None:
+                return
+            yield found
+            if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef):
+                return
+            node = found
+
+    @cached_property
+    def flow(self) -> Flow:
+        """Where returned values come from."""
+        return Flow(self)
+
+    @cached_property
+    def live_nodes(self) -> list[ast.AST]:
+        """Nodes the harness can reach, in the order of the text."""
+        place = self.layout.place
+        return [n for n in self.layout.order if place[n].function.live and not place[n].guarded]
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """Calls in live code."""
+        return [
+            Call(node, self.names(node.func), self.function_of(node))
+            for node in self.live_nodes
+            if isinstance(node, ast.Call)
+        ]
+
+    @cached_property
+    def _calls_by_name(self) -> dict[str, list[Call]]:
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            for name in call.names:
+                found.setdefault(name, []).append(call)
+        return found
+
+    def calls_to(self, names: Iterable[str]) -> list[Call]:
+        """Live calls whose callee may be one of those names."""
+        found = [call for name in names for call in self._calls_by_name.get(name, ())]
+        return sorted(set(found), key=lambda call: (call.node.lineno, call.node.col_offset))
+
+    @cached_property
+    def writes(self) -> list[Write]:
+        """Changes of attributes in live code."""
+        return list(writes_of(self))
+
+    @cached_property
+    def reads(self) -> list[Read]:
+        """Attributes and names that live code looks at."""
+        return [
+            Read(node, self.names(node), self.function_of(node))
+            for node in self.live_nodes
+            if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load)
+        ]
+
+    def reads_of(self, names: Iterable[str]) -> list[Read]:
+        """Live reads that may be of one of those names."""
+        wanted = frozenset(names)
+        return [read for read in self.reads if read.names & wanted]
+
+    @cached_property
+    def functions(self) -> list[Function]:
+        """Functions the harness can reach."""
+        return [function for function in self.layout.functions[1:] if function.live]
+
+    @cached_property
+    def documentation(self) -> frozenset[ast.AST]:
+        """Strings that stand alone as statements: docstrings."""
+        return frozenset(
+            node.value
+            for node in self.layout.order
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        )
+
+    @cached_property
+    def device(self) -> DeviceCode:
+        """C++ and CUDA that the submission carries."""
+        return device_code(self)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def span(self, node: ast.AST) -> Span:
+        """Where a node stands, in characters."""
+        line: int = getattr(node, "lineno", 1)
+        end_line: int = getattr(node, "end_lineno", None) or line
+        start: int = getattr(node, "col_offset", 0)
+        end: int = getattr(node, "end_col_offset", None) or start + 1
+        return Span(line, self.column(line, start), end_line, self.column(end_line, end))
+
+    def column(self, line: int, offset_bytes: int) -> int:
+        """The column, from 1, at a byte offset; `ast` counts UTF-8 bytes."""
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        if text.isascii():
+            return offset_bytes + 1
+        return len(text.encode()[:offset_bytes].decode(errors="ignore")) + 1
