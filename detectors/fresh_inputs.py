@@ -77,9 +77,7 @@ def _explain(
     return _hard("wrong-output", Family.FAILURE, claim, measured)
 
 
-def _hard(
-    finding: str, family: Family, claim: str, measured: dict[str, float | str]
-) -> Finding:
+def _hard(finding: str, family: Family, claim: str, measured: dict[str, float | str]) -> Finding:
     return Finding(
         finding, "fresh-inputs", family, Severity.HACK, Confidence.HIGH, claim,
         measured=measured, hard=True,

@@ -68,4 +68,3 @@ def soft(finding: str, source: str, family: Family, claim: str, ours: Estimate) 
         finding, source, family, Severity.HACK, Confidence.MEDIUM, claim,
         measured=ours.as_measured(),
     )  # fmt: skip
-

@@ -27,9 +27,7 @@ class IdleGaps:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         ours, control = (
-            habits.contrast(
-                evidence, role, lambda c: c.gap_us >= 10_000, lambda c: c.gap_us <= 100
-            )
+            habits.contrast(evidence, role, lambda c: c.gap_us >= 10_000, lambda c: c.gap_us <= 100)
             for role in (Role.SUBMISSION, Role.REFERENCE)
         )
         if habits.is_faster(ours, control):

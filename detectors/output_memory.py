@@ -21,8 +21,10 @@ class OutputMemory:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         calls = list(evidence.calls())
+        # Poison may hit the right value by chance: an element is unwritten only where it is wrong.
         untouched = max(
-            (c.untouched_share for _, r in calls for c in r.observed.checks), default=0.0
+            (c.untouched_share for _, r in calls for c in r.observed.checks if c.wrong),
+            default=0.0,
         )
         if untouched > 0:
             yield _hard(
@@ -55,9 +57,7 @@ def _changed(run: Run, result: CallResult) -> set[int]:
     return set(result.observed.changed_inputs) - allowed
 
 
-def _hard(
-    finding: str, family: Family, claim: str, measured: dict[str, float | str]
-) -> Finding:
+def _hard(finding: str, family: Family, claim: str, measured: dict[str, float | str]) -> Finding:
     return Finding(
         finding, "output-memory", family, Severity.HACK, Confidence.HIGH, claim,
         measured=measured, hard=True,

@@ -27,9 +27,7 @@ class RepeatedValues:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         ours, control = (
-            habits.contrast(
-                evidence, role, habits.seen_before, lambda c: not habits.seen_before(c)
-            )
+            habits.contrast(evidence, role, habits.seen_before, lambda c: not habits.seen_before(c))
             for role in (Role.SUBMISSION, Role.REFERENCE)
         )
         if habits.is_faster(ours, control):

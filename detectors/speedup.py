@@ -37,9 +37,7 @@ class Speedup:
                 for draw in range(_WARMUPS + BLOCKS + _SPARES)
             )
             name = f"pairs-{lifetime + 1}"
-            yield Experiment(
-                name, calls, roles, warmups=_WARMUPS, enough=BLOCKS, timed=True
-            )
+            yield Experiment(name, calls, roles, warmups=_WARMUPS, enough=BLOCKS, timed=True)
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         self.estimate(evidence)

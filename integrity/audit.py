@@ -172,13 +172,13 @@ def _runnable(request: Request) -> tuple[Problem | None, str]:
 def _run_all(
     request: Request, problem: Problem, wanted: Sequence[Experiment], progress: Progress
 ) -> tuple[dict[str, Run], dict[str, str], str]:
+    from integrity.supervision import runner
     from integrity.supervision.backend import CpuBackend
-    from integrity.supervision.runner import Bench, Deadline
     from integrity.supervision.workers import Zygote
 
     progress("starting workers")
     with Zygote(request.isolation) as zygote:
-        bench = Bench(
+        bench = runner.Bench(
             zygote=zygote,
             backend=CpuBackend(),
             submission=request.submission,
@@ -186,13 +186,14 @@ def _run_all(
             problem=problem,
             policy=request.policy,
             secret=(request.seed or 0).to_bytes(32, signed=False),
-            deadline=Deadline(request.timeout_s),
+            deadline=runner.Deadline(request.timeout_s),
         )
+        if "cpp_extension" in request.submission.text:
+            progress("compiling")
+            runner.build(bench)
         runs: dict[str, Run] = {}
         skipped: dict[str, str] = {}
         for experiment in _worth_running(request, wanted, runs, skipped):
-            from integrity.supervision import runner
-
             progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
             try:
                 runs[experiment.name] = runner.run(bench, experiment)

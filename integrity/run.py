@@ -37,7 +37,7 @@ class Inputs:
     """A distribution jitter applied to the floating-point inputs: see `supervision.jitter`."""
 
     perturb: tuple[int, int, int] | None = None
-    """(input, region, regions): change that region of that input, of all `regions` it is cut into."""
+    """(input, region, regions): change that one of the `regions` that the input is cut into."""
 
     edit: bool = False
     """Change the draw's first floating-point element, and nothing else."""
@@ -156,12 +156,11 @@ class Observed:
     """CPU time it used after done, where it has nothing to do."""
 
     contended_us: float = 0.0
-    """How long supervisor and worker waited for a processor inside the window, by the kernel's
-    books: time that other processes took."""
+    """How much of it other processes took from supervisor or worker, by the kernel's books."""
 
     @property
     def clean(self) -> bool:
-        """Whether the time is the kernel's own: waiting made at most 3 % of it, or 50 us."""
+        """Whether the time is the kernel's own: others took at most 3 % of it, or 50 us."""
         return self.contended_us <= max(50.0, 0.03 * self.elapsed_us)
 
 

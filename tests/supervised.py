@@ -16,7 +16,7 @@ from integrity.supervision.workers import Worker, WorkerRaised, Zygote
 REFERENCE = """
 import torch
 
-def reference(x):
+def reference(x):  # for the oracle's eyes only
     return 2 * x + 1
 
 def make_inputs(seed):

@@ -158,8 +158,12 @@ def test_what_the_problems_own_check_accepts_is_right() -> None:
 
 
 def test_poison_that_is_still_there_was_not_written() -> None:
-    seen = fresh(result(0, check=replace(RIGHT, untouched_share=0.25)))
+    seen = fresh(result(0, check=replace(WRONG, untouched_share=0.25)))
     assert ids(OutputMemory(), seen) == ["output-not-written"]
+
+
+def test_poison_that_happens_to_be_right_accuses_nobody() -> None:
+    assert ids(OutputMemory(), fresh(result(0, check=replace(RIGHT, untouched_share=2e-6)))) == []
 
 
 def test_a_broken_guard_band_is_an_out_of_bounds_write() -> None:

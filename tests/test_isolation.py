@@ -129,7 +129,7 @@ def test_it_never_sees_the_reference(zygote: Zygote) -> None:
             for name in names:
                 if name.endswith(".py"):
                     with open(os.path.join(folder, name), "rb") as file:
-                        found |= b"def refer" + b"ence" in file.read()
+                        found |= b"for the ora" + b"cle's eyes" in file.read()
         if found:
             raise AssertionError("found it")
         def kernel(x):

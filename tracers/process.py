@@ -12,10 +12,20 @@ _STOP_PATIENCE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SchedulerTime:
-    """Time on a processor, and time ready to run but waiting for one."""
+    """Time on a processor, and how often it was taken away."""
 
     ran_ns: int
-    waited_ns: int
+    preemptions: int
+
+    def lost_us(self, before: "SchedulerTime", elapsed_us: float) -> float:
+        """What of the elapsed time since `before` other processes took; 0 where nobody did.
+
+        Not the waiting time: recent kernels leave a thread that went to sleep on the queue for a
+        while and book that as waiting too.
+        """
+        if self.preemptions <= before.preemptions:
+            return 0.0
+        return max(0.0, elapsed_us - (self.ran_ns - before.ran_ns) / 1e3)
 
 
 class ProcessTree:
@@ -40,7 +50,10 @@ class ProcessTree:
     def clock(self) -> "SchedulerTime":
         """What the tree's living threads have run and waited so far."""
         threads = [thread_clock(pid, task) for pid in self.pids() for task in _tasks(pid)]
-        return SchedulerTime(sum(t.ran_ns for t in threads), sum(t.waited_ns for t in threads))
+        return SchedulerTime(
+            sum(thread.ran_ns for thread in threads),
+            sum(thread.preemptions for thread in threads),
+        )
 
     def freeze(self) -> None:
         """Stop every thread below the root, and wait until they have stopped.
@@ -87,8 +100,10 @@ def _tasks(pid: int) -> list[str]:
 def thread_clock(pid: int | str, task: int | str) -> SchedulerTime:
     """One thread's times; zero once it has ended."""
     with contextlib.suppress(OSError, ValueError):
-        ran, waited, _ = Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()
-        return SchedulerTime(int(ran), int(waited))
+        ran = Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0]
+        status = Path(f"/proc/{pid}/task/{task}/status").read_text()
+        preemptions = status.rpartition("nonvoluntary_ctxt_switches:")[2]
+        return SchedulerTime(int(ran), int(preemptions))
     return SchedulerTime(0, 0)
 
 

@@ -113,17 +113,6 @@ class Block:
         self._map.close()
 
 
-class Poison:
-    """Bytes nobody can foresee, to fill outputs and guard bands with."""
-
-    def __init__(self) -> None:
-        self._random = np.random.Generator(np.random.SFC64(int.from_bytes(os.urandom(16))))
-
-    def fill(self, place: Bytes) -> None:
-        """Overwrite it."""
-        place[:] = np.frombuffer(self._random.bytes(place.size), dtype=np.uint8)
-
-
 def untouched_share(before: Bytes, after: Bytes, item_bytes: int) -> float:
     """Share of elements that still hold the poison. One-byte dtypes can hit it by chance."""
     if before.size == 0 or item_bytes == 1:

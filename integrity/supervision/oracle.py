@@ -22,7 +22,7 @@ from integrity.supervision.memory import (
     lay_out,
     parse_tensors,
 )
-from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
 
 _REMEMBERED = 64
 

@@ -14,12 +14,12 @@ from integrity.problem import Problem, Task
 from integrity.run import Call, CallResult, Check, Death, Experiment, Inputs, Role, Run
 from integrity.submission import Submission
 from integrity.supervision.backend import Backend
-from integrity.supervision.compare import Answer, compare
+from integrity.supervision.compare import Answer, compare, digest_of
 from integrity.supervision.memory import Bytes
 from integrity.supervision.oracle import Oracle, available_bytes, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
-from integrity.supervision.workers import WorkerDied, Zygote
+from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
 
 _SLOWEST_CALL_S = 20.0
 _MODULE = "kernel_under_test"
@@ -78,6 +78,25 @@ def run(bench: Bench, experiment: Experiment) -> Run:
         return _Experimenter(bench, experiment, oracle, secret).run()
 
 
+def build(bench: Bench) -> None:
+    """Fill the audit's compile cache: one worker loads the submission before any input exists.
+
+    Whatever goes wrong here goes wrong again, and is recorded, in the first experiment.
+
+    Raises:
+        CannotJudge: the reference fails, or the time is up.
+    """
+    oracle = Oracle(
+        bench.zygote, bench.backend, bench.problem, bench.policy.precision, 0, bench.secret
+    )
+    with contextlib.closing(oracle):
+        worker = bench.zygote.spawn(building=True)
+        message, descriptors = load_message(bench, oracle, Role.SUBMISSION)
+        with contextlib.suppress(WorkerDied, WorkerRaised):
+            worker.ask(message, bench.deadline.left(), descriptors)
+        worker.end()
+
+
 class _Experimenter:
     def __init__(self, bench: Bench, experiment: Experiment, oracle: Oracle, secret: bytes) -> None:
         self._bench = bench
@@ -131,8 +150,7 @@ class _Experimenter:
                 raise CannotJudge(f"a worker {death.how}") from death
             session = Session(role, worker, self._bench.backend, self._oracle, slots)
             stack.callback(session.close)
-            session.expect(self._oracle.spec)
-            message, descriptors = self._load_message(role)
+            message, descriptors = load_message(self._bench, self._oracle, role)
             try:
                 session.load(message, descriptors, self._bench.deadline.left())
             except Ended as ended:
@@ -150,32 +168,6 @@ class _Experimenter:
                 f"the experiment needs {needed / 2**30:.1f} GiB of memory, "
                 f"{available_bytes() / 2**30:.1f} GiB are free"
             )
-
-    def _load_message(self, role: Role) -> tuple[dict[str, Any], list[int]]:
-        if role is Role.NULL:
-            return {"do": "null"}, []
-        problem, task = self._bench.problem, self._bench.task
-        oracle = self._oracle
-        if role in (Role.REFERENCE, Role.CONTROL):
-            modules, module, entry = dict(problem.sources), "reference", problem.reference
-        else:
-            modules = {name: problem.sources[name] for name in problem.shared}
-            modules[_MODULE] = self._bench.submission.text
-            module, entry = _MODULE, task.entry
-        message: dict[str, Any] = {
-            "do": "load",
-            "modules": modules,
-            "module": module,
-            "entry": entry,
-            "convention": problem.convention,
-            "init": oracle.init,
-            "init_seed": oracle.init_seed,
-            "weights": oracle.weights or None,
-        }
-        block = oracle.weights_block
-        if block is None:
-            return message, []
-        return message | {"weights_bytes": block.size_bytes}, [block.descriptor]
 
     def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
         """One call by every role, in random order, on the same inputs."""
@@ -238,8 +230,8 @@ class _Experimenter:
             constant=found.constant,
             untouched_share=turn.untouched[number],
             matches_call=self._stale(outputs, answer) if wrong else None,
-            digest=_digest(outputs),
-            reference_digest=_digest(answer.native),
+            digest=digest_of(outputs),
+            reference_digest=answer.digest,
             refused=refused,
             accepted=asks and not refused,
         )
@@ -262,8 +254,28 @@ class _Experimenter:
         }
 
 
-def _digest(raws: Sequence[Bytes]) -> str:
-    state = hashlib.blake2b(digest_size=16)
-    for raw in raws:
-        state.update(raw.tobytes())
-    return state.hexdigest()
+def load_message(bench: Bench, oracle: Oracle, role: Role) -> tuple[dict[str, Any], list[int]]:
+    """What a worker of that role is told to load, and the descriptors that go with it."""
+    if role is Role.NULL:
+        return {"do": "null"}, []
+    problem = bench.problem
+    if role is Role.SUBMISSION:
+        modules = {name: problem.sources[name] for name in problem.shared}
+        modules[_MODULE] = bench.submission.text
+        module, entry = _MODULE, bench.task.entry
+    else:
+        modules, module, entry = dict(problem.sources), "reference", problem.reference
+    message: dict[str, Any] = {
+        "do": "load",
+        "modules": modules,
+        "module": module,
+        "entry": entry,
+        "convention": problem.convention,
+        "init": oracle.init,
+        "init_seed": oracle.init_seed,
+        "weights": oracle.weights or None,
+    }
+    block = oracle.weights_block
+    if block is None:
+        return message, []
+    return message | {"weights_bytes": block.size_bytes}, [block.descriptor]

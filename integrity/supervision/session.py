@@ -8,27 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from integrity.run import Call, Death, Observed, Reported, Role
 from integrity.supervision.backend import Backend
-from integrity.supervision.memory import (
-    ITEM_BYTES,
-    Bytes,
-    Poison,
-    Tensor,
-    as_layouts,
-    lay_out,
-    untouched_share,
-)
+from integrity.supervision.buffers import Buffers
+from integrity.supervision.memory import Block, Bytes, as_layouts
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised
-from integrity.tracers.process import thread_clock
+from integrity.tracers.process import SchedulerTime, thread_clock
 
 _SETTLE_US = (200, 800)
-_GLIMPSE_BYTES = 2048
-"""Read at secret places the moment a worker says done: freezing it takes tens of microseconds,
-in which a small kernel could still finish."""
 _LOAD_PATIENCE_S = 90.0
 
 
@@ -44,20 +32,12 @@ class Ended(Exception):
 class Turn:
     """What one call left behind, not yet compared with the reference."""
 
-    outputs: tuple[list[Bytes], ...]
-    """First snapshot, for each call in the window."""
+    outputs: list[list[Bytes]]
+    """First snapshot: the tensors of each call in the window."""
 
-    untouched: tuple[float, ...]
+    untouched: list[float]
     observed: Observed
     reported: Reported
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One set of buffers."""
-
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
 
 
 class Session:
@@ -70,11 +50,9 @@ class Session:
         self._worker = worker
         self._tree = worker.tree
         self._gate = backend.gate()
-        self._poison = Poison()
-        self._random = np.random.default_rng()
-        self._slots, inputs_bytes, outputs_bytes = _place(oracle, slots)
-        self._inputs = backend.block(inputs_bytes)
-        self._outputs = backend.block(outputs_bytes)
+        self._spec = oracle.spec
+        self._inputs = Buffers(backend, oracle.inputs, slots)
+        self._outputs = Buffers(backend, oracle.outputs, slots)
         self._number = 0
 
     def load(self, message: dict[str, Any], descriptors: Sequence[int], timeout_s: float) -> None:
@@ -85,7 +63,8 @@ class Session:
         """
         try:
             self._worker.ask(message, timeout_s, descriptors)
-            self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, self._descriptors())
+            descriptors = [block.descriptor for block in self._blocks()]
+            self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
         except WorkerRaised as error:
             self._worker.end()
             raise Ended(Death(self.role, None, f"raised {error.error}")) from error
@@ -97,21 +76,15 @@ class Session:
         return {
             "do": "map",
             "spec": self._spec,
-            "inputs_bytes": self._inputs.size_bytes,
-            "outputs_bytes": self._outputs.size_bytes,
-            "gate_bytes": self._gate.block.size_bytes,
+            "sizes": [block.size_bytes for block in self._blocks()],
             "slots": [
-                {"inputs": as_layouts(slot.inputs), "outputs": as_layouts(slot.outputs)}
-                for slot in self._slots
+                {"inputs": as_layouts(inputs), "outputs": as_layouts(outputs)}
+                for inputs, outputs in zip(self._inputs.slots, self._outputs.slots, strict=True)
             ],
         }
 
-    def expect(self, spec: Any) -> None:
-        """How the inputs nest: what the harness passes."""
-        self._spec = spec
-
-    def _descriptors(self) -> list[int]:
-        return [self._inputs.descriptor, self._outputs.descriptor, self._gate.block.descriptor]
+    def _blocks(self) -> list[Block]:
+        return [self._inputs.block, self._outputs.block, self._gate.block]
 
     def turn(self, index: int, call: Call, raws: Sequence[list[Bytes]], timeout_s: float) -> Turn:
         """Make one call with these inputs, one list of tensors for each call in the window.
@@ -130,36 +103,33 @@ class Session:
     def _turn(self, call: Call, raws: Sequence[list[Bytes]], timeout_s: float) -> Turn:
         used = range(call.slot, call.slot + len(raws))
         self._arm(call, used, timeout_s)
-        poison = self._fill(call, used, raws)
-        places = self._random.integers(0, self._outputs.size_bytes, _GLIMPSE_BYTES)
+        self._fill(used, raws)
         before = self._tree.clock()
         resume_us = self._gate.await_pulse(self._tree.thaw, timeout_s)
-        own_wait_ns = _own_wait_ns()
+        own = _own_clock()
         elapsed_us = self._gate.release(self._number, self._worker.has_spoken, timeout_s)
-        own_wait_ns = _own_wait_ns() - own_wait_ns
+        own_lost_us = _own_clock().lost_us(own, elapsed_us or 0.0)
         if elapsed_us is None:
             raise self._unfinished(timeout_s)
-        glimpse = self._outputs.bytes[places]
+        self._outputs.glimpse()
         self._tree.freeze()
         done = self._tree.clock()
-        outputs = self._snapshot()
+        self._outputs.first_snapshot()
         reply = self._settle(call, timeout_s)
-        idle_ns = max(0, self._tree.clock().ran_ns - done.ran_ns)
-        late = self._snapshot()
         observed = Observed(
             elapsed_us=elapsed_us,
             resume_us=resume_us,
             checks=(),
-            late_bytes=_differing(glimpse, outputs[places]) + _differing(outputs, late),
-            guard_bytes=self._damage(poison, outputs),
-            changed_inputs=self._changed_inputs(used, raws),
+            late_bytes=self._outputs.late_bytes(),
+            guard_bytes=self._outputs.guard_bytes() + self._inputs.guard_bytes(),
+            changed_inputs=self._inputs.changed_tensors(),
             cpu_us=max(0, done.ran_ns - before.ran_ns) / 1e3,
-            idle_cpu_us=idle_ns / 1e3,
-            contended_us=(own_wait_ns + max(0, done.waited_ns - before.waited_ns)) / 1e3,
+            idle_cpu_us=max(0, self._tree.clock().ran_ns - done.ran_ns) / 1e3,
+            contended_us=max(own_lost_us, done.lost_us(before, elapsed_us)),
         )
         return Turn(
-            outputs=tuple([outputs[t.place] for t in self._slots[s].outputs] for s in used),
-            untouched=tuple(self._untouched(s, poison, outputs) for s in used),
+            outputs=self._outputs.outputs(),
+            untouched=self._outputs.untouched_shares(),
             observed=observed,
             reported=_reported(reply),
         )
@@ -173,17 +143,15 @@ class Session:
         time.sleep(call.gap_us / 1e6)
         self._tree.freeze()
 
-    def _fill(self, call: Call, used: range, raws: Sequence[list[Bytes]]) -> Bytes:
-        """Poison the outputs, then write the inputs, while the worker can't run."""
-        self._poison.fill(self._outputs.bytes)
-        poison = self._outputs.bytes.copy()
-        if self._number == 1:
-            self._poison.fill(self._inputs.bytes)
-        for slot, raw_inputs in zip(used, raws, strict=True):
-            for tensor, raw in zip(self._slots[slot].inputs, raw_inputs, strict=True):
-                self._inputs.bytes[tensor.place] = raw
-        self._inputs_before = self._inputs.bytes.copy()
-        return poison
+    def _fill(self, used: range, raws: Sequence[list[Bytes]]) -> None:
+        """Poison everything, then write the inputs, while the worker can't run."""
+        for buffers in (self._inputs, self._outputs):
+            buffers.use(used)
+        self._outputs.poison()
+        self._inputs.poison_guards()
+        self._inputs.write(raws)
+        for buffers in (self._inputs, self._outputs):
+            buffers.remember()
 
     def _settle(self, call: Call, timeout_s: float) -> dict[str, Any]:
         """Let it say what it has to say, and give late writers time to betray themselves."""
@@ -206,60 +174,16 @@ class Session:
         self._worker.end()
         return WorkerDied("spoke before it was done")
 
-    def _snapshot(self) -> Bytes:
-        return self._outputs.bytes.copy()
-
-    def _damage(self, poison: Bytes, after: Bytes) -> int:
-        outputs = [tensor for slot in self._slots for tensor in slot.outputs]
-        inputs = [tensor for slot in self._slots for tensor in slot.inputs]
-        now = self._inputs.bytes
-        return _outside(outputs, poison, after) + _outside(inputs, self._inputs_before, now)
-
-    def _changed_inputs(self, used: range, raws: Sequence[list[Bytes]]) -> tuple[int, ...]:
-        changed = set()
-        for slot, raw_inputs in zip(used, raws, strict=True):
-            for index, tensor in enumerate(self._slots[slot].inputs):
-                if not np.array_equal(self._inputs.bytes[tensor.place], raw_inputs[index]):
-                    changed.add(index)
-        return tuple(sorted(changed))
-
-    def _untouched(self, slot: int, poison: Bytes, after: Bytes) -> float:
-        shares = [
-            untouched_share(poison[t.place], after[t.place], ITEM_BYTES[t.dtype])
-            for t in self._slots[slot].outputs
-        ]
-        return max(shares, default=0.0)
-
     def close(self) -> None:
         """End the worker and give the memory back."""
         self._worker.end()
-        for block in (self._inputs, self._outputs, self._gate.block):
+        for block in self._blocks():
             with contextlib.suppress(BufferError):
                 block.close()
 
 
-def _differing(before: Bytes, after: Bytes) -> int:
-    return 0 if np.array_equal(before, after) else int((before != after).sum())
-
-
-def _own_wait_ns() -> int:
-    return thread_clock("self", threading.get_native_id()).waited_ns
-
-
-def _outside(tensors: Sequence[Tensor], before: Bytes, after: Bytes) -> int:
-    """Bytes that differ in the guard bands round these tensors."""
-    edges = [0, *(edge for t in tensors for edge in (t.place.start, t.place.stop)), before.size]
-    gaps = zip(edges[::2], edges[1::2], strict=True)
-    return sum(int((before[start:end] != after[start:end]).sum()) for start, end in gaps)
-
-
-def _place(oracle: Oracle, slots: int) -> tuple[list[Slot], int, int]:
-    placed, inputs_end, outputs_end = [], 0, 0
-    for _ in range(slots):
-        inputs, inputs_end = lay_out(oracle.inputs, inputs_end)
-        outputs, outputs_end = lay_out(oracle.outputs, outputs_end)
-        placed.append(Slot(inputs, outputs))
-    return placed, inputs_end, outputs_end
+def _own_clock() -> SchedulerTime:
+    return thread_clock("self", threading.get_native_id())
 
 
 def _reported(reply: dict[str, Any]) -> Reported:

@@ -72,4 +72,3 @@ def _refused_share(
             close = np.isclose(output, native, rtol=tolerance, atol=tolerance, equal_nan=True)
         shares.append(float(1 - close.mean()))
     return max(shares)
-

@@ -73,7 +73,7 @@ def _share_weights(instance: torch.nn.Module, weights: Mapping[str, torch.Tensor
 
 
 def call_generator(generate: Callable[..., Any], seed: int, workload: Mapping[str, Any]) -> Any:
-    """Draw inputs: through the `seed` parameter where there is one, and torch's generator always."""
+    """Draw inputs: by the `seed` parameter where there is one, and torch's generator always."""
     torch.manual_seed(seed)
     parameters = inspect.signature(generate).parameters
     takes_seed = "seed" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())

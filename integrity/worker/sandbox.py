@@ -73,7 +73,7 @@ def become_subreaper() -> None:
 
 
 def unshare_namespaces() -> None:
-    """Leave the host's PIDs, network, IPC, host name and mounts; as an ordinary user its ids too."""
+    """Leave the host's PIDs, network, IPC, name and mounts; as an ordinary user its ids too."""
     outside_uid, outside_gid = os.getuid(), os.getgid()
     flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS
     _call("unshare", flags if outside_uid == 0 else flags | _NEWUSER)
@@ -97,6 +97,7 @@ def build_root(cache: str, cache_writable: bool) -> None:
     links = {str(path): os.readlink(path) for path in handles if os.path.islink(path)}
     root = "/tmp"  # any directory serves: this mount exists in our namespace alone
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=16m")
+    _mount_private(root)  # first: a virtual environment may lie below /tmp
     for path, handle in handles.items():
         if path in links:
             os.symlink(links[path], root + path)
@@ -104,7 +105,7 @@ def build_root(cache: str, cache_writable: bool) -> None:
             _bind(handle, root + path)
             if path not in writable:
                 _read_only(root + path)
-    _mount_private(root)
+    _mount("", root, "", _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     os.chdir(root)
     _syscall(_PIVOT_ROOT[platform.machine()], b".", b".")
     _call("umount2", b".", _MNT_DETACH)
@@ -178,13 +179,13 @@ def _read_only(path: str) -> None:
 def _mount_private(root: str) -> None:
     for name in ("proc", "tmp", "dev/shm"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
+    os.makedirs(f"{root}/dev", exist_ok=True)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
     options = f"mode=1777,size={_SCRATCH_BYTES}"
     _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY)
     _mount("tmpfs", f"{root}/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, options)
     _mount("tmpfs", f"{root}/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV, options)
-    _mount("", root, "", _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
 
 
 def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

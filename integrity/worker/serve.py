@@ -119,9 +119,8 @@ class Worker:
         return {"loaded": True}
 
     def _map(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        inputs = tensors.Block(descriptors[0], message["inputs_bytes"])
-        outputs = tensors.Block(descriptors[1], message["outputs_bytes"])
-        self._gate = memoryview(tensors.Block(descriptors[2], message["gate_bytes"]).bytes).cast("Q")
+        inputs, outputs, gate = map(tensors.Block, descriptors, message["sizes"])
+        self._gate = memoryview(gate.bytes).cast("Q")
         for slot in message["slots"]:
             arguments = [inputs.tensor(layout) for layout in slot["inputs"]]
             results = [outputs.tensor(layout) for layout in slot["outputs"]]
@@ -288,7 +287,7 @@ def _aliases(inputs: Any, returned: Any) -> list[int]:
 
 
 def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
-    return torch.equal(left.contiguous().view(-1).view(torch.uint8), right.view(-1).view(torch.uint8))
+    return torch.equal(left.view(-1).view(torch.uint8), right.view(-1).view(torch.uint8))
 
 
 def _as_json(value: Any) -> Any:
@@ -300,4 +299,3 @@ def _as_json(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise tensors.NotATensor(f"init inputs hold a {type(value).__name__}")
-

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,11 +18,11 @@ from integrity.worker import sandbox, wire
 _CONTROL, _STATUS = 3, 4
 
 
-def main() -> None:
-    """Serve spawn requests on descriptor 3 until the supervisor hangs up."""
+def main(channel: int) -> None:
+    """Serve spawn requests on that descriptor until the supervisor hangs up."""
     sandbox.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
-    supervisor = socket.socket(fileno=_CONTROL)
+    supervisor = socket.socket(fileno=channel)
     _import_torch()
     wire.send(supervisor, {"ready": True})
     while True:
@@ -95,6 +94,7 @@ def _spawn(request: wire.Message, descriptors: list[int]) -> int:
 def _keep(request: wire.Message, control: int, status: int) -> NoReturn:
     sandbox.die_with_parent()
     os.setsid()
+    os.sched_setaffinity(0, request["cores"])
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.dup2(control, 13)
     os.dup2(status, 14)
@@ -171,7 +171,3 @@ def _enter(request: wire.Message) -> None:
 def _say(status: int, message: wire.Message) -> None:
     with contextlib.suppress(OSError):
         os.write(status, json.dumps(message).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Reads the source, in a process of its own, and reports what every rule found."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from integrity.evidence import Evidence
+from integrity.finding import Finding, Severity
+from integrity.policy import Policy, Precision
+from integrity.rules.analyser import Analyser
+
+
+class Static:
+    """Scans the source for patterns that an honest kernel does not need.
+
+    Nothing is run. Findings are soft: a reading of the source can be wrong both ways.
+    """
+
+    id = "static"
+
+    def __init__(self, analyser: Analyser | None = None) -> None:
+        self._warm = analyser
+
+    def detect(self, evidence: Evidence) -> Iterable[Finding]:
+        """What the rules report and the policy does not permit."""
+        entry = evidence.task.entry
+        if self._warm is not None:
+            found = self._warm.scan(evidence.submission, entry)
+        else:
+            with Analyser() as analyser:
+                found = analyser.scan(evidence.submission, entry)
+        return [kept for finding in found if (kept := permitted(finding, evidence.policy))]
+
+
+def permitted(finding: Finding, policy: Policy) -> Finding | None:
+    """The finding as this policy sees it; None where the policy allows what it claims."""
+    if finding.id == "no-authored-kernel" and policy.allow_library_only:
+        return None
+    if finding.id == "try-fallback" and policy.allow_fallback:
+        return None
+    lowered = finding.id in {"precision-downcast", "global-precision"}
+    if lowered and policy.precision is not Precision.REFERENCE:
+        return replace(finding, severity=Severity.NOTE)
+    return finding
