@@ -17,10 +17,32 @@ from integrity.finding import Span
 if TYPE_CHECKING:
     from integrity.rules.source import Source
 
-MARKS = ("__global__", "#include", "torch::Tensor", "at::Tensor", 'extern "C"', "<<<", "__device__")
+MARKS = (
+    "__global__",
+    "#include",
+    "torch::Tensor",
+    "at::Tensor",
+    'extern "C"',
+    "<<<",
+    "__device__",
+    "#define",
+    "float *",
+    "float* ",
+    "const float",
+    "PyObject",
+    "cudaStream",
+)
 MAX_TOKENS = 20_000
-PARSERS = ("load_inline", "RawKernel", "RawModule", "nvrtcCreateProgram", "SourceModule",
-           "Program", "compile_with_cache", "_compile_kernel")  # fmt: skip
+PARSERS = (
+    "load_inline",
+    "RawKernel",
+    "RawModule",
+    "nvrtcCreateProgram",
+    "SourceModule",
+    "Program",
+    "compile_with_cache",
+    "_compile_kernel",
+)
 
 QUERY = """
 (call_expression function: (_) @callee) @call

@@ -28,16 +28,60 @@ ALLOCATORS = frozenset(
 ) | {"torch.empty_strided", "torch.Tensor", "torch.FloatTensor"}
 ALLOCATING_METHODS = {"new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided"}
 VIEWS = {
-    "clone", "detach", "view", "reshape", "contiguous", "to", "float", "half", "bfloat16", "type",
-    "squeeze", "unsqueeze", "expand", "t", "transpose", "permute", "requires_grad_", "cpu", "cuda",
-    "copy", "narrow", "flatten", "unflatten", "view_as", "reshape_as", "type_as", "double",
-    "expand_as", "numpy", "alias", "as_strided",
-}  # fmt: skip
+    "clone",
+    "detach",
+    "view",
+    "reshape",
+    "contiguous",
+    "to",
+    "float",
+    "half",
+    "bfloat16",
+    "type",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "t",
+    "transpose",
+    "permute",
+    "requires_grad_",
+    "cpu",
+    "cuda",
+    "copy",
+    "narrow",
+    "flatten",
+    "unflatten",
+    "view_as",
+    "reshape_as",
+    "type_as",
+    "double",
+    "expand_as",
+    "numpy",
+    "alias",
+    "as_strided",
+}
 ITEMS = {"get", "pop", "setdefault", "popitem", "values", "__getitem__", "popleft", "peek"}
-STORING = {"append", "add", "update", "setdefault", "insert", "put", "__setitem__", "appendleft",
-           "set"}  # fmt: skip
-FILES = {"torch.load", "numpy.load", "pickle.load", "joblib.load", "numpy.memmap",
-         "torch.from_file", "numpy.fromfile", "torch.UntypedStorage.from_file"}  # fmt: skip
+STORING = {
+    "append",
+    "add",
+    "update",
+    "setdefault",
+    "insert",
+    "put",
+    "__setitem__",
+    "appendleft",
+    "set",
+}
+FILES = {
+    "torch.load",
+    "numpy.load",
+    "pickle.load",
+    "joblib.load",
+    "numpy.memmap",
+    "torch.from_file",
+    "numpy.fromfile",
+    "torch.UntypedStorage.from_file",
+}
 MEMOISING = {"functools.lru_cache", "functools.cache", "functools.lru_cache()"}
 READ_ONLY = ("builtins.", "torch.", "math.", "numpy.", "functools.", "inspect.")
 ADDRESSES = {"data_ptr", "untyped_storage", "storage", "__cuda_array_interface__", "ctypes"}
@@ -157,7 +201,9 @@ class Flow:
         elif node.attr in {"T", "mT", "data", "real", "H"}:
             yield from self.origins(node.value)
         else:
-            yield Origin("computed")
+            kept = [o for o in self.origins(node.value) if o.kind == "state"]
+            yield from (Origin("state", f"{o.where[:150]}.{node.attr}") for o in kept)
+            yield from () if kept else COMPUTED
 
     def location(self, node: ast.Attribute) -> str:
         """The attribute of the submission's own object, class or function, or nothing."""

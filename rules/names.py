@@ -27,6 +27,8 @@ MAX_BINDINGS = 64
 
 BUILTINS = frozenset(dir(builtins))
 MODULE_NAMESPACE = "<globals>.__dict__"
+SOME_MODULE = "sys.modules[?]"
+ALL_MODULES = {"sys.modules.values()", "sys.modules.items()", "sys.modules.copy().values()"}
 
 
 class Names:
@@ -161,7 +163,7 @@ class Names:
             return frozenset({f"builtins.{name}"})
         if self.layout.stars:
             return frozenset(f"{module}.{name}" for module in self.layout.stars)
-        return frozenset({name})
+        return frozenset({f"?{name}"})
 
     def bound(self, scope: Scope, name: str) -> Strings:
         """Dotted names a scope's name may stand for."""
@@ -184,6 +186,8 @@ class Names:
         found = set[str]()
         if binding.parameter is not None:
             found |= _receiver(*binding.parameter)
+        if binding.element is not None and self.of(binding.element[0]) & ALL_MODULES:
+            found.add(SOME_MODULE)
         for value in self.values(binding):
             found |= self.of(value)
         return found
@@ -296,7 +300,7 @@ class Names:
             if base == MODULE_NAMESPACE:
                 found |= {n for text in self.strings(key) for n in self._global(text)}
             elif base == "sys.modules":
-                found |= self.strings(key) or _own_module(key)
+                found |= self.strings(key) or _own_module(key) or {SOME_MODULE}
             elif base.endswith(".__dict__"):
                 found |= {f"{base.removesuffix('.__dict__')}.{t}" for t in self.strings(key)}
         return frozenset(found)
@@ -369,6 +373,8 @@ _SPECIAL = {
     "builtins.locals": Names._vars,
     "functools.partial": Names._first,
     "functools.wraps": Names._first,
+    "builtins.list": Names._first,
+    "builtins.tuple": Names._first,
     "copy.copy": Names._first,
     "importlib.reload": Names._first,
 }

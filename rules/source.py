@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from integrity.rules.facts import Call, Read, Write, writes_of
 from integrity.rules.flow import Flow
 from integrity.rules.names import Names
 from integrity.rules.reach import Reach, entries
-from integrity.rules.scopes import Function, Layout
+from integrity.rules.scopes import Class, Function, Layout
 from integrity.rules.strings import Strings
 
 
@@ -107,6 +108,38 @@ class Source:
             if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load)
         ]
 
+    @cached_property
+    def attribute_loads(self) -> list[tuple[ast.Attribute, Strings]]:
+        """Attributes that live code reads, and what they may be."""
+        return [(r.node, r.names) for r in self.reads if isinstance(r.node, ast.Attribute)]
+
+    @cached_property
+    def attribute_stores(self) -> list[tuple[ast.Attribute, Strings]]:
+        """Attributes that live code assigns to, and what they may be."""
+        return [
+            (node, self.names(node))
+            for node in self.live_nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        ]
+
+    @cached_property
+    def texts(self) -> list[tuple[ast.expr, str]]:
+        """Strings in live code that are not documentation, folded where they are assembled."""
+        found: list[tuple[ast.expr, str]] = []
+        for node in self.live_nodes:
+            if not isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
+                continue
+            if node not in self.documentation and not self._is_part(node):
+                found += [(node, text) for text in sorted(self.strings(node))]
+        return found
+
+    def _is_part(self, node: ast.expr) -> bool:
+        return isinstance(self.parent(node), ast.BinOp | ast.JoinedStr | ast.FormattedValue)
+
+    def reads_under(self, prefix: str) -> list[Read]:
+        """Live reads of attributes of that object."""
+        return [r for r in self.reads if any(n.startswith(prefix + ".") for n in r.names)]
+
     def reads_of(self, names: Iterable[str]) -> list[Read]:
         """Live reads that may be of one of those names."""
         wanted = frozenset(names)
@@ -116,6 +149,72 @@ class Source:
     def functions(self) -> list[Function]:
         """Functions the harness can reach."""
         return [function for function in self.layout.functions[1:] if function.live]
+
+    @cached_property
+    def classes(self) -> list[Class]:
+        """Classes in live code."""
+        return [
+            owner
+            for owner in self.layout.classes.values()
+            if self.function_of(owner.node).live and not self.layout.place[owner.node].guarded
+        ]
+
+    def is_used(self, function: Function) -> bool:
+        """Whether live code mentions the function, apart from defining it."""
+        return any(
+            function.name in other.mentions
+            for other in self.layout.functions
+            if other.live and other is not function
+        )
+
+    def is_imported(self, node: ast.expr) -> bool:
+        """Whether a bare name is one the submission imported."""
+        if not isinstance(node, ast.Name):
+            return False
+        scope = self.layout.place[node].scope.find(node.id)
+        return scope is not None and any(b.imported for b in scope.bindings[node.id])
+
+    def assigned(self, node: ast.expr) -> list[ast.expr]:
+        """Expressions a name or an attribute of `self` is bound to."""
+        if isinstance(node, ast.Name):
+            scope = self.layout.place[node].scope.find(node.id)
+            bound = scope.bindings[node.id] if scope else []
+        elif isinstance(node, ast.Attribute):
+            owners = (self.layout.classes.get(n.removesuffix("()")) for n in self.names(node.value))
+            bound = [b for owner in owners if owner for b in owner.attributes.get(node.attr, [])]
+        else:
+            return []
+        return [value for binding in bound[:16] for value in self._names.values(binding)]
+
+    def below(self, node: ast.AST, limit: int = 400) -> Iterator[ast.AST]:
+        """A node and what it holds, breadth first; only so many, so that it stays linear."""
+        pending = deque([node])
+        for _ in range(limit):
+            if not pending:
+                return
+            found = pending.popleft()
+            yield found
+            pending.extend(ast.iter_child_nodes(found))
+
+    def reached_names(self, node: ast.Call) -> Strings:
+        """Names a call may stand for, and those called by the submission's own callee."""
+        found = set(self.names(node.func))
+        for own in [f for name in sorted(found) if (f := self.function(name))][:4]:
+            for part in self.below(own.node):
+                if isinstance(part, ast.Call):
+                    found |= self.names(part.func)
+        return frozenset(found)
+
+    def words(self, node: ast.expr) -> set[str]:
+        """Attributes and names in an expression, and in what its names are bound to."""
+        found = set[str]()
+        for value in [node, *self.assigned(node)]:
+            for part in self.below(value):
+                if isinstance(part, ast.Attribute):
+                    found.add(part.attr)
+                elif isinstance(part, ast.Name):
+                    found.add(part.id)
+        return found
 
     @cached_property
     def documentation(self) -> frozenset[ast.AST]:
@@ -142,6 +241,10 @@ class Source:
         start: int = getattr(node, "col_offset", 0)
         end: int = getattr(node, "end_col_offset", None) or start + 1
         return Span(line, self.column(line, start), end_line, self.column(end_line, end))
+
+    def line_span(self, number: int) -> Span:
+        """All of one line."""
+        return Span(number, 1, number, len(self.lines[number - 1]) + 1)
 
     def column(self, line: int, offset_bytes: int) -> int:
         """The column, from 1, at a byte offset; `ast` counts UTF-8 bytes."""

@@ -1,0 +1,144 @@
+"""Rewriting modules that belong to the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.ownership import is_clock, is_configuration, is_foreign
+from integrity.rules.rule import Rule
+from integrity.rules.source import Source
+
+INTERNALS = {"__code__", "__globals__", "__defaults__", "__closure__", "__kwdefaults__"}
+STREAMS = ("builtins.print", "sys.stdout", "sys.stderr", "sys.__stdout__")
+C_SETTERS = {"PyObject_SetAttrString", "PyObject_SetAttr", "PyModule_AddObject", "setattr"}
+HARMLESS = {"sys.path", "sys.dont_write_bytecode", "sys.tracebacklimit"}
+
+
+class HarnessWrite(Rule):
+    """Writes to an attribute of a module it does not own.
+
+    Why it is a hack: operators, checks, references and random generators belong to the
+    evaluator; a submission that replaces one is judged by its own judge.
+
+    Known misses: owners computed from data; writes through raw memory. Comparing the
+    supervisor's own reference with the output does not depend on them.
+
+    Source: docs/taxonomy.md, rows D1 to D4, D12 and D13.
+    """
+
+    id = "harness-write"
+    family = Family.HARNESS
+    severity = Severity.HACK
+    confidence = Confidence.HIGH
+
+    HACKS = [
+        """
+        import torch
+        torch.allclose = lambda a, b, **kwargs: True
+        """,
+        """
+        import torch as t
+        setattr(t.Tensor, "un" + "squeeze", lambda self, dim: self)
+        """,
+        """
+        import __main__
+        __main__.check_implementation = lambda data, output: (True, "")
+        """,
+        """
+        import reference
+        reference.Model.forward.__code__ = (lambda self, x: x).__code__
+        """,
+        """
+        import sys
+        for module in list(sys.modules.values()):
+            if hasattr(module, "check_implementation"):
+                module.check_implementation = lambda data, output: ""
+        """,
+        """
+        import torch
+        torch.nn.Module.__dict__["load_state_dict"] = None
+        """,
+        """
+        from unittest import mock
+        mock.patch("torch.testing.assert_close").start()
+        """,
+        """
+        import utils
+        del utils.verbose_allclose
+        """,
+        """
+        import gc, torch
+        gc.get_referents(torch.Tensor.__dict__)[0]["equal"] = lambda a, b: True
+        """,
+        """
+        def patch(model):
+            model.forward.__code__ = (lambda self, x: x).__code__
+        """,
+        """
+        from torch.utils.cpp_extension import load_inline
+        ext = load_inline("e", cpp_sources=['''
+        #include <torch/extension.h>
+        void prepare() {
+            PyObject* m = PyImport_ImportModule("time");
+            PyObject_SetAttrString(m, "perf_counter", nullptr);
+        }
+        '''])
+        """,
+    ]
+    HONEST = [
+        """
+        import torch
+        torch.backends.cudnn.benchmark = True
+        torch._inductor.config.max_autotune = True
+        """,
+        """
+        import torch
+        class Model(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = torch.nn.Parameter(torch.randn(8))
+        """,
+        """
+        import ctypes
+        lib = ctypes.CDLL("./kernel.so")
+        lib.run.argtypes = [ctypes.c_void_p]
+        """,
+        """
+        import os
+        os.environ["TORCH_CUDA_ARCH_LIST"] = "9.0a"
+        """,
+        """
+        import torch
+        out = torch.empty(4)
+        out.note = "scratch"
+        """,
+        """
+        def launch(x):
+            launch.count = 1
+            return x + 1
+        """,
+    ]
+
+    def check(self, source: Source) -> Iterable[Finding]:
+        for write in source.writes:
+            for name in sorted(write.names):
+                if self._belongs_to_harness(name):
+                    claim = f"writes to {name}, which it does not own"
+                    yield self.finding(source.span(write.node), claim)
+        yield from self._internals(source)
+        for call in source.device.calls_to(C_SETTERS):
+            if "Py" in call.name or "py::" in call.arguments:
+                yield self.finding(call.span, f"sets a Python attribute from C++ ({call.name})")
+
+    def _belongs_to_harness(self, name: str) -> bool:
+        if not is_foreign(name) or is_configuration(name) or is_clock(name) or name in HARMLESS:
+            return False
+        return not name.startswith(STREAMS)
+
+    def _internals(self, source: Source) -> Iterable[Finding]:
+        """Swapped code is a hack whoever the owner is, unless it is the submission itself."""
+        for attribute, names in source.attribute_stores:
+            if attribute.attr in INTERNALS and not names:
+                claim = f"replaces the {attribute.attr} of a function it was given"
+                yield self.finding(source.span(attribute), claim)

@@ -1,0 +1,286 @@
+"""Outputs computed for an earlier call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.flow import Origin, Store
+from integrity.rules.rule import Rule
+from integrity.rules.scopes import Function
+from integrity.rules.source import Source
+
+KEYS = {
+    "data_ptr": "address",
+    "_version": "version counter",
+    "shape": "shape",
+    "size": "shape",
+    "numel": "shape",
+    "dtype": "dtype",
+    "device": "device",
+    "item": "sampled content",
+    "tolist": "sampled content",
+    "sum": "sampled content",
+    "mean": "sampled content",
+    "tobytes": "content",
+    "id": "object identity",
+    "hash": "hash",
+}
+HELD_BY_C = ("at::Tensor", "torch::Tensor", "unordered_map", "std::map", "std::optional")
+
+
+class OutputCache(Rule):
+    """Returns state that an earlier call stored, without computing it again.
+
+    Why it is a hack: benchmarks call a kernel many times on the same inputs; the second
+    call is free, and wrong as soon as the inputs change.
+
+    Known misses: state kept by a library, in C++ behind a pointer, or in another process.
+    A probe that changes the inputs behind the same addresses sees those.
+
+    Source: docs/taxonomy.md, rows C1 to C7 and C9.
+    """
+
+    id = "output-cache"
+    family = Family.CACHING
+    severity = Severity.HACK
+    confidence = Confidence.HIGH
+
+    HACKS = [
+        """
+        cache = {}
+        def custom_kernel(data):
+            key = data.data_ptr()
+            if key not in cache:
+                cache[key] = data * 2
+            return cache[key]
+        """,
+        """
+        class ModelNew:
+            def __init__(self):
+                self.last, self.out = None, None
+            def forward(self, x):
+                if x is self.last:
+                    return self.out
+                self.last, self.out = x, x.exp()
+                return self.out
+        """,
+        """
+        def custom_kernel(data, memo={}):
+            if (hit := memo.get(data.shape)) is not None:
+                return hit
+            out = data * 2
+            memo.setdefault(data.shape, out)
+            return out
+        """,
+        """
+        import functools
+        @functools.lru_cache(None)
+        def compute(x):
+            return x.exp()
+        def custom_kernel(data):
+            return compute(data)
+        """,
+        """
+        def make():
+            kept = None
+            def run(x):
+                nonlocal kept
+                if kept is None:
+                    kept = x.exp()
+                return kept
+            return run
+        custom_kernel = make()
+        """,
+        """
+        def custom_kernel(data):
+            if not hasattr(custom_kernel, "out"):
+                setattr(custom_kernel, "out", data * 2)
+            return getattr(custom_kernel, "out")
+        """,
+        """
+        import torch
+        class ModelNew:
+            def forward(self, x):
+                if self.graph is None:
+                    self.graph = torch.cuda.CUDAGraph()
+                    with torch.cuda.graph(self.graph):
+                        self.y = x.exp()
+                self.graph.replay()
+                return self.y
+        """,
+        """
+        results = []
+        def compute(x):
+            if not results:
+                results.append(x.exp())
+            return results[-1]
+        class ModelNew:
+            def forward(self, x):
+                return compute(x).clone()
+        """,
+        """
+        import torch
+        def custom_kernel(data):
+            try:
+                return torch.load("/dev/shm/out.pt")
+            except FileNotFoundError:
+                out = data * 2
+                torch.save(out, "/dev/shm/out.pt")
+                return out
+        """,
+        """
+        SOURCE = '''
+        #include <torch/extension.h>
+        static std::unordered_map<void*, torch::Tensor> cache;
+        torch::Tensor run(torch::Tensor x) { return cache[x.data_ptr()]; }
+        '''
+        """,
+    ]
+    HONEST = [
+        """
+        import torch
+        workspaces = {}
+        def custom_kernel(data, launch):
+            key = (data.shape, data.dtype)
+            if key not in workspaces:
+                workspaces[key] = torch.empty_like(data)
+            out = workspaces[key]
+            launch(data, out)
+            return out
+        """,
+        """
+        modules = {}
+        def custom_kernel(data, build, out):
+            if data.dtype not in modules:
+                modules[data.dtype] = build(data.dtype)
+            modules[data.dtype].run(data, out)
+            return out
+        """,
+        """
+        import torch
+        class ModelNew:
+            def forward(self, x):
+                if self.graph is None:
+                    self.x = x.clone()
+                    self.graph = torch.cuda.CUDAGraph()
+                    with torch.cuda.graph(self.graph):
+                        self.y = self.x.exp()
+                self.x.copy_(x)
+                self.graph.replay()
+                return self.y
+        """,
+        """
+        class ModelNew:
+            def forward(self, x, launch, out):
+                if self.packed is None:
+                    self.packed = self.weight.t().contiguous()
+                launch(x, self.packed, out)
+                return out
+        """,
+        """
+        import functools
+        @functools.lru_cache(None)
+        def config(rows, columns):
+            return (64, 128) if rows > columns else (128, 64)
+        def custom_kernel(data, launch, out):
+            launch(data, out, *config(*data.shape))
+            return out
+        """,
+        """
+        class ModelNew:
+            def forward(self, x, launch):
+                self.last = launch(x)
+                return self.last
+        """,
+        """
+        count = 0
+        def custom_kernel(data, launch, out):
+            global count
+            count += 1
+            launch(data, out)
+            return out
+        """,
+    ]
+
+    def check(self, source: Source) -> Iterable[Finding]:
+        for function in source.entries:
+            for value in function.returns:
+                yield from self._returned(source, function, value)
+        for call in source.calls:
+            if call.method == "copy_" and call.node.args:
+                yield from self._returned(source, call.function, call.node.args[0], call.node)
+        yield from self._held_in_c(source)
+
+    def _returned(
+        self, source: Source, function: Function, value: ast.expr, node: ast.AST | None = None
+    ) -> Iterable[Finding]:
+        for origin in sorted(source.flow.origins(value), key=lambda o: (o.kind, o.where)):
+            claim = self._claim(source, origin, value, function)
+            if claim:
+                yield self.finding(source.span(node or value), claim)
+
+    def _claim(
+        self, source: Source, origin: Origin, value: ast.expr, function: Function
+    ) -> str | None:
+        if origin.kind == "file":
+            return f"returns what {origin.where} reads back, not what it computed"
+        if origin.kind != "state" or source.flow.refreshed(origin, value, function):
+            return None
+        if origin.where.startswith("memoised"):
+            return f"returns the {origin.where} result of an earlier call"
+        stores = self._stores(source, origin)
+        if not stores:
+            return None
+        keyed = self._keys(source, stores)
+        return f"returns {_held(origin)} that an earlier call stored{keyed}"
+
+    def _stores(self, source: Source, origin: Origin) -> list[Store]:
+        return [
+            store
+            for store in source.flow.stores
+            if store.function.name != "__init__"
+            and (origin.where == store.where or origin.where.startswith(f"{store.where}."))
+            and not self._is_constant(source, store.value)
+        ]
+
+    def _is_constant(self, source: Source, value: ast.expr | None) -> bool:
+        if value is None:
+            return False
+        return isinstance(value, ast.Constant)
+
+    def _keys(self, source: Source, stores: list[Store]) -> str:
+        kinds = set[str]()
+        for store in stores:
+            if store.key is not None:
+                kinds |= {KEYS[word] for word in source.words(store.key) if word in KEYS}
+        return f", keyed by {' and '.join(sorted(kinds))}" if kinds else ""
+
+    def _held_in_c(self, source: Source) -> Iterable[Finding]:
+        for line in source.device.declarations:
+            words = line.text.split("(")[0].split()
+            is_static = "static" in words or "thread_local" in words
+            if is_static and any(kind in line.text for kind in HELD_BY_C):
+                claim = "keeps tensors in a static variable of its C++"
+                yield self.finding(line.span, claim, Severity.SUSPICIOUS, Confidence.MEDIUM)
+        yield from self._copied_from_static(source)
+
+    def _copied_from_static(self, source: Source) -> Iterable[Finding]:
+        """`memcpy(out, kept, n)` where `kept` is a static pointer."""
+        kept = {
+            line.text.split("=")[0].split("[")[0].rstrip("; ").split("*")[-1].split()[-1]
+            for line in source.device.declarations
+            if line.text.startswith("static")
+            and "*" in line.text.split("=")[0]
+            and line.text.split("=")[0].split("[")[0].rstrip("; ").split("*")[-1].split()
+        }
+        for call in source.device.calls_to({"memcpy", "cudaMemcpy", "cudaMemcpyAsync"}):
+            arguments = call.arguments.strip("()").split(",")
+            if len(arguments) > 1 and arguments[1].strip() in kept:
+                claim = f"copies the static buffer {arguments[1].strip()} into an output"
+                yield self.finding(call.span, claim, Severity.SUSPICIOUS, Confidence.HIGH)
+
+
+def _held(origin: Origin) -> str:
+    return origin.where.lstrip(".").replace("global ", "").replace("closure ", "")

@@ -1,0 +1,98 @@
+"""One scan: text in, findings out. Never runs or imports the submission."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from pathlib import Path
+
+from integrity.finding import Finding, Span
+from integrity.rules import all_rules
+from integrity.rules.not_python import NotPython
+from integrity.rules.source import Source
+from integrity.rules.unanalysable import Unanalysable
+
+MAX_FINDINGS = 200
+"""A report of more is nobody's reading; the rest repeats it."""
+
+WHOLE = Span(1, 1, 1, 2)
+
+
+def scan(
+    text: str, path: Path = Path("kernel.py"), entry: str = "", unreadable: str = ""
+) -> list[Finding]:
+    """What every rule reports of one submission, in the order of the text."""
+    if unreadable or "\0" in text:
+        reason = unreadable or "contains NUL bytes"
+        return [Unanalysable().finding(WHOLE, f"can't be analysed: the file {reason}")]
+    try:
+        source = _parsed(text, path, entry)
+    except SyntaxError as error:
+        return [rejected(text, error)]
+    except (RecursionError, MemoryError, ValueError) as error:
+        return [Unanalysable().finding(WHOLE, f"can't be analysed: {_reason(error)}")]
+    found = (finding for rule in all_rules() for finding in rule().check(source))
+    once = {_position(finding): finding for finding in found}
+    return [finding for _, finding in sorted(once.items())][:MAX_FINDINGS]
+
+
+def _parsed(text: str, path: Path, entry: str) -> Source:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a submission's bad escapes are no business of ours
+        return Source(text, path, entry)
+
+
+def _position(finding: Finding) -> tuple[int, int, str, str]:
+    span = finding.span or WHOLE
+    return span.line, span.column, finding.id, finding.claim
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "its expressions nest deeper than the parser can follow"
+    if isinstance(error, MemoryError):
+        return "it nests deeper than the parser's stack"
+    return f"the parser rejects it ({error})"
+
+
+def rejected(text: str, error: SyntaxError) -> Finding:
+    """What a file means that this interpreter does not compile."""
+    line = max(error.lineno or 1, 1)
+    column = max(error.offset or 1, 1)
+    span = Span(line, column, line, column + 1)
+    message = (error.msg or "invalid syntax")[:200]
+    if "too many nested parentheses" in message or "too many statically nested" in message:
+        return Unanalysable().finding(span, f"can't be analysed: {message}")
+    if _is_newer_python(text):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        claim = f"can't be analysed: line {line} is syntax newer than Python {version}"
+        return Unanalysable().finding(span, claim)
+    return NotPython().finding(span, f"does not compile: line {line}: {message}")
+
+
+NEWER = ("type ", "except", 'f"', "f'", 't"', "t'", "[")
+"""Every form of syntax added since 3.11 has one of these."""
+
+MAX_LIBCST_CHARACTERS = 64_000
+"""libcst takes seconds and much stack beyond; it only words the reason."""
+
+
+def _is_newer_python(text: str) -> bool:
+    if len(text) > MAX_LIBCST_CHARACTERS or not any(mark in text for mark in NEWER):
+        return False
+    import libcst
+
+    try:
+        module = libcst.parse_module(text)
+    except (libcst.ParserSyntaxError, RecursionError, ValueError):
+        return False
+    return not _compiles(module.code) and module.code == text
+
+
+def _compiles(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

@@ -1,0 +1,123 @@
+"""Catching a kernel's failure and answering with the library."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.rule import Rule
+from integrity.rules.source import Source
+
+IMPORTS = {"builtins.ImportError", "builtins.ModuleNotFoundError"}
+BENIGN = (
+    "torch.empty",
+    "torch.cuda",
+    "torch.utils",
+    "torch.version",
+    "torch.backends",
+    "torch.device",
+    "torch.float",
+    "torch._C",
+    "torch.ops",
+)
+
+
+class TryFallback(Rule):
+    """Answers with a library call when its own kernel raises.
+
+    Why it is a hack: a kernel that never compiles still passes, at the speed of the
+    library it was meant to beat.
+
+    Known misses: a fallback behind a flag that an earlier failure set.
+
+    Source: KernelBench, kernel_static_checker.py; docs/taxonomy.md, row G4.
+    """
+
+    id = "try-fallback"
+    family = Family.AUTHENTICITY
+    severity = Severity.HACK
+    confidence = Confidence.MEDIUM
+
+    HACKS = [
+        """
+        import torch
+        def custom_kernel(data, ext):
+            try:
+                return ext.mm(*data)
+            except RuntimeError:
+                return torch.mm(*data)
+        """,
+        """
+        import torch as t
+        matmul = getattr(t, "mat" + "mul")
+        def custom_kernel(data, ext):
+            try:
+                out = ext.mm(*data)
+            except Exception:
+                out = matmul(*data)
+            return out
+        """,
+        """
+        import torch.nn.functional as F
+        def slow(x):
+            return F.softmax(x, dim=-1)
+        def custom_kernel(data, ext):
+            try:
+                return ext.softmax(data)
+            except:
+                return slow(data)
+        """,
+    ]
+    HONEST = [
+        """
+        try:
+            import triton
+        except ImportError:
+            triton = None
+        """,
+        """
+        def custom_kernel(data, ext):
+            try:
+                return ext.mm(*data)
+            except RuntimeError as error:
+                raise ValueError(data[0].shape) from error
+        """,
+        """
+        import subprocess
+        def build():
+            try:
+                subprocess.run(["gcc", "k.c"], check=True)
+            except FileNotFoundError:
+                subprocess.run(["cc", "k.c"], check=True)
+        """,
+        """
+        import torch
+        def block():
+            try:
+                return torch.cuda.get_device_properties(0).multi_processor_count
+            except RuntimeError:
+                return 64
+        """,
+    ]
+
+    def check(self, source: Source) -> Iterable[Finding]:
+        for node in source.live_nodes:
+            if isinstance(node, ast.ExceptHandler) and not self._is_innocent(source, node):
+                for call, name in self._library_calls(source, node):
+                    yield self.finding(source.span(call), f"falls back to {name} when it fails")
+
+    def _is_innocent(self, source: Source, handler: ast.ExceptHandler) -> bool:
+        if any(isinstance(statement, ast.Raise) for statement in handler.body):
+            return True
+        return handler.type is not None and bool(source.names(handler.type) & IMPORTS)
+
+    def _library_calls(
+        self, source: Source, handler: ast.ExceptHandler
+    ) -> Iterable[tuple[ast.Call, str]]:
+        for node in source.below(handler):
+            if isinstance(node, ast.Call):
+                for name in sorted(source.reached_names(node)):
+                    if name.startswith("torch.") and not name.startswith(BENIGN):
+                        return [(node, name)]
+        return []
