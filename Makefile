@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-HONEST := corpora/honest/softmax-c
-HACK := corpora/hacks/caching/data-ptr-table
+PROBLEM := corpora/problems/row-sumsq/reference.py
+HONEST := corpora/honest/row-sumsq-c/kernel.py
+HACK := corpora/hacks/caching/pointer-keyed/kernel.py
 
 .PHONY: demo test test-slow test-gpu check bench clean
 
 demo: $(VENV)/run.done
-	@$(BIN)/python -m integrity.commands.demo
+	@echo "A kernel whose speedup is not what it seems:"
+	@$(BIN)/integrity audit $(HACK) --reference $(PROBLEM); test $$? -eq 1
+	@echo; echo "And an honest one:"
+	@$(BIN)/integrity audit $(HONEST) --reference $(PROBLEM)
 
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu and not alone"
@@ -30,6 +34,7 @@ check: $(VENV)/dev.done
 bench: $(VENV)/dev.done
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/static_speed.py
+	$(BIN)/python benchmarks/gate_latency.py
 	$(BIN)/python benchmarks/audit_time.py
 	$(BIN)/python benchmarks/clock_agreement.py
 

@@ -1,23 +1,23 @@
-"""Probe C10: the same inputs twice in one process, and in another."""
+"""Probe C10: the same inputs twice in one process, and in others."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.problem import Problem
-from integrity.run import Call, CallResult, Experiment, Inputs, Role
+from integrity.run import Check, Inputs, Role
 
-_NAMES = ("same:1", "same:2")  # one series: both draw the same inputs
+_SAME = Inputs(0)
 
 
 class Determinism:
     """Equal inputs give equal bytes, unless the reference's do not either.
 
-    A difference within the tolerance is only noted: split-K atomics are honest. One outside it
-    means that the kernel reads memory nobody wrote.
+    Needs no experiment of its own: those of the series `values:` run in a process each and draw
+    the same inputs, some of them more than once. A difference within the tolerance is only noted:
+    split-K atomics are honest. One outside it means that the kernel reads memory nobody wrote.
 
-    Known misses: garbage that happens to be the same twice.
+    Known misses: garbage that happens to be the same every time.
 
     Source: PROBES C10.
     """
@@ -25,38 +25,32 @@ class Determinism:
     id = "determinism"
     decisive = False
 
-    def experiments(self, problem: Problem, seed: int) -> Iterator[Experiment]:
-        calls = (Call((Inputs(0),), slot=0), Call((Inputs(1),), slot=1), Call((Inputs(0),), slot=1))
-        for name in _NAMES:
-            yield Experiment(name, calls, (Role.SUBMISSION, Role.REFERENCE))
-
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
-        runs = [evidence.run(name) for name in _NAMES]
-        ours = [_digests_of_draw_0(run.of(Role.SUBMISSION)) for run in runs]
-        if not all(ours):
-            raise CannotJudge("the submission did not finish its calls")
-        theirs = {d for run in runs for d, _ in _digests_of_draw_0(run.of(Role.REFERENCE))}
-        seen = [item for digests in ours for item in digests]
-        distinct = {digest for digest, _ in seen}
-        if len(distinct) == 1 or len(theirs) > 1:
+        checks = list(_checks_of_same_inputs(evidence))
+        if len(checks) < 2:
+            raise CannotJudge("no two calls on the same inputs were finished")
+        outputs = {check.digest for check in checks}
+        answers = {check.reference_digest for check in checks}
+        if len(outputs) == 1 or len(answers) > 1:
             return
-        wrong = any(is_wrong for _, is_wrong in seen) and not all(is_wrong for _, is_wrong in seen)
+        wrong = [check for check in checks if check.wrong]
+        garbage = 0 < len(wrong) < len(checks)
         yield Finding(
-            "garbage-read" if wrong else "not-deterministic",
+            "garbage-read" if garbage else "not-deterministic",
             self.id,
             Family.OUTPUT,
-            Severity.HACK if wrong else Severity.NOTE,
+            Severity.HACK if garbage else Severity.NOTE,
             Confidence.HIGH,
             "gives right and wrong outputs for the same inputs"
-            if wrong
-            else "gives different bytes for the same inputs, all within the tolerance",
-            measured={"distinct_outputs": len(distinct), "calls": len(seen)},
+            if garbage
+            else "gives different bytes for the same inputs",
+            measured={"distinct_outputs": len(outputs), "calls": len(checks)},
         )
 
 
-def _digests_of_draw_0(results: Iterable[CallResult]) -> list[tuple[str, bool]]:
-    return [
-        (result.observed.checks[0].digest, result.observed.checks[0].wrong)
-        for result in results
-        if result.call in (0, 2)
-    ]
+def _checks_of_same_inputs(evidence: Evidence) -> Iterable[Check]:
+    for run in evidence.every_run():
+        if run.experiment.name.startswith("values:"):
+            for result in run.of(Role.SUBMISSION):
+                if run.experiment.calls[result.call].inputs == (_SAME,):
+                    yield result.observed.checks[0]

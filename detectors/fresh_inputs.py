@@ -33,7 +33,7 @@ class FreshInputs:
     def experiments(self, problem: Problem, seed: int) -> Iterator[Experiment]:
         for workload in range(min(len(problem.workloads), _MAX_WORKLOADS)):
             calls = tuple(Call((Inputs(draw),), slot=draw % 2) for draw in range(_CALLS))
-            name = "fresh" if workload == 0 else f"fresh-{workload}"
+            name = "values:fresh" if workload == 0 else f"fresh-{workload}"
             yield Experiment(name, calls, workload=workload)
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:

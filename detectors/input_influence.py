@@ -9,6 +9,7 @@ from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role
 
 _INPUTS, _REGIONS = 4, 3
+_NAME = "values:influence"
 
 
 class InputInfluence:
@@ -31,10 +32,10 @@ class InputInfluence:
             for index in range(_INPUTS)
             for region in range(_REGIONS)
         )
-        yield Experiment(self.id, (Call((Inputs(0),)), *perturbed))
+        yield Experiment(_NAME, (Call((Inputs(0),)), *perturbed))
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
-        run = evidence.run(self.id)
+        run = evidence.run(_NAME)
         results = list(run.of(Role.SUBMISSION))
         if not results or results[0].observed.checks[0].wrong:
             raise CannotJudge("there is no right output to compare with")

@@ -17,6 +17,7 @@ _CALLS = (
     Call((_FIRST,), slot=0),
     Call((_FIRST,), slot=1),
 )
+_NAME = "values:pointers"
 
 
 class Pointers:
@@ -35,10 +36,10 @@ class Pointers:
     decisive = True
 
     def experiments(self, problem: Problem, seed: int) -> Iterator[Experiment]:
-        yield Experiment(self.id, _CALLS)
+        yield Experiment(_NAME, _CALLS)
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
-        results = list(evidence.run(self.id).of(Role.SUBMISSION))
+        results = list(evidence.run(_NAME).of(Role.SUBMISSION))
         if not results:
             raise CannotJudge("the submission did not finish a single call")
         if results[0].observed.checks[0].wrong:

@@ -9,7 +9,7 @@ from integrity.finding import Finding
 from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role, Run
 
-LIFETIMES, BLOCKS, _SPARES, _WARMUPS = 3, 11, 11, 3
+LIFETIMES, BLOCKS, _SPARES, _WARMUPS = 3, 11, 11, 6
 _HARNESS_FAULT = 1.15
 
 

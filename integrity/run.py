@@ -69,6 +69,8 @@ class Experiment:
     """Calls made one after another, each role in one fresh process of its own."""
 
     name: str
+    """Experiments whose names agree up to a colon draw the same inputs and weights."""
+
     calls: tuple[Call, ...]
     roles: tuple[Role, ...] = (Role.SUBMISSION,)
     """For every call these go through the gate in random order, on the same inputs."""

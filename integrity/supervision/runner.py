@@ -68,7 +68,7 @@ def run(bench: Bench, experiment: Experiment) -> Run:
     Raises:
         CannotJudge: the reference fails, the memory does not suffice, or the time is up.
     """
-    series = experiment.name.partition(":")[0]  # `same:1` and `same:2` draw the same inputs
+    series = experiment.name.partition(":")[0]  # one series draws the same inputs
     secret = hashlib.blake2b(series.encode(), key=bench.secret).digest()
     precision = bench.policy.precision
     oracle = Oracle(
