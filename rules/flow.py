@@ -13,12 +13,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from integrity.rules.scopes import Binding, Function, Scope
+from integrity.rules.strings import Strings
 
 if TYPE_CHECKING:
     from integrity.rules.source import Source
 
 MAX_DEPTH = 40
 MAX_ORIGINS = 32
+MAX_CALL_DEPTH = 6
 
 ALLOCATORS = frozenset(
     f"{module}.{name}{suffix}"
@@ -82,6 +84,7 @@ FILES = {
     "numpy.fromfile",
     "torch.UntypedStorage.from_file",
 }
+WRAPPERS = {"torch.from_numpy", "torch.as_tensor", "torch.tensor", "torch.frombuffer"}
 MEMOISING = {"functools.lru_cache", "functools.cache", "functools.lru_cache()"}
 READ_ONLY = ("builtins.", "torch.", "math.", "numpy.", "functools.", "inspect.")
 ADDRESSES = {"data_ptr", "untyped_storage", "storage", "__cuda_array_interface__", "ctypes"}
@@ -115,6 +118,7 @@ class Store:
 
 
 Origins = frozenset[Origin]
+Rewrites = dict[tuple[Function, str], list[tuple[int, ast.AST]]]
 NONE: Origins = frozenset()
 COMPUTED = frozenset({Origin("computed")})
 CONSTANT = frozenset({Origin("constant")})
@@ -211,24 +215,34 @@ class Flow:
             if not base.startswith(".") and base != "<globals>":
                 continue
             bare = base.removesuffix("()")
-            if bare in self.source.layout.classes or self.source.function(bare) is not None:
+            is_function = bare == base and self.source.function(base) is not None
+            if is_function or bare in self.source.layout.classes:
                 return f"{bare}.{node.attr}"
         return ""
 
     def _of_call(self, node: ast.Call) -> Iterator[Origin]:
         names = self.source.names(node.func)
-        own = [found for name in sorted(names) if (found := self.source.function(name))]
-        if own:
+        if "builtins.getattr" in names:
+            yield from self._of_getattr(node)
+        elif own := self._own(names):
             for function in own:
                 yield from self._of_own(node, function)
         elif names & ALLOCATORS:
             yield Origin("allocation", next(iter(names & ALLOCATORS)), node)
+        elif names & WRAPPERS and node.args:
+            yield from self.origins(node.args[0])
         elif names & FILES:
             yield Origin("file", next(iter(names & FILES)), node)
         elif isinstance(node.func, ast.Attribute):
             yield from self._of_method(node, node.func)
         else:
             yield Origin("computed")
+
+    def _of_getattr(self, node: ast.Call) -> Iterator[Origin]:
+        for name in sorted(self.source.names(node)):
+            owner = name.rpartition(".")[0]
+            is_own = owner in self.source.layout.classes or self.source.function(owner) is not None
+            yield Origin("state", name) if is_own else Origin("computed")
 
     def _of_method(self, node: ast.Call, method: ast.Attribute) -> Iterator[Origin]:
         if method.attr in ALLOCATING_METHODS:
@@ -274,8 +288,8 @@ class Flow:
     def refreshed(self, origin: Origin, value: ast.expr, function: Function) -> bool:
         """Whether state is rewritten on every way to that return."""
         branches = set(self.branches(value))
-        for line, where, node in self._rewrites.get(function, ()):
-            before = line <= value.lineno and where == origin.where
+        for line, node in self._rewrites.get((function, origin.where), ()):
+            before = line <= value.lineno
             if before and not self._around(node, value) and branches >= set(self.branches(node)):
                 return True
         return False
@@ -349,28 +363,28 @@ class Flow:
                     yield Store(where, node, node.args[2], None, function)
 
     @cached_property
-    def _rewrites(self) -> dict[Function, list[tuple[int, str, ast.AST]]]:
-        """Line, state and node of everything that gives state new contents, by function."""
-        found: dict[Function, list[tuple[int, str, ast.AST]]] = {}
+    def _rewrites(self) -> Rewrites:
+        """Line and node of everything that gives state new contents, by function and state."""
+        found: Rewrites = {}
         for store in self.stores:
             line = getattr(store.node, "lineno", 0)
-            found.setdefault(store.function, []).append((line, store.where, store.node))
+            found.setdefault((store.function, store.where), []).append((line, store.node))
         for node, origin in self._written:
             if origin.kind == "state":
-                line = getattr(node, "lineno", 0)
-                function = self.source.function_of(node)
-                found.setdefault(function, []).append((line, origin.where, node))
+                key = (self.source.function_of(node), origin.where)
+                found.setdefault(key, []).append((getattr(node, "lineno", 0), node))
         self._add_replays(found)
         return found
 
-    def _add_replays(self, found: dict[Function, list[tuple[int, str, ast.AST]]]) -> None:
+    def _add_replays(self, found: Rewrites) -> None:
         """A graph replayed on inputs that were copied in rewrites all that the graph writes."""
         copied = {call.function for call in self.source.calls if call.method == "copy_"}
-        held = {store.where for store in self.stores}
+        held = sorted({store.where for store in self.stores})[:64]
         for call in self.source.calls:
             if call.method == "replay" and call.function in copied:
-                rows = [(call.node.lineno, where, call.node) for where in sorted(held)[:64]]
-                found.setdefault(call.function, []).extend(rows)
+                for where in held:
+                    rows = found.setdefault((call.function, where), [])
+                    rows.append((call.node.lineno, call.node))
 
     @cached_property
     def written(self) -> frozenset[Origin]:
@@ -379,11 +393,36 @@ class Flow:
 
     @cached_property
     def _written(self) -> list[tuple[ast.AST, Origin]]:
-        found: list[tuple[ast.AST, Origin]] = []
-        for node in self.source.live_nodes:
-            for target in self._written_by(node):
-                found += [(node, origin) for origin in self.origins(target)]
+        found = [
+            (node, origin)
+            for node in self.source.live_nodes
+            for target in self._written_by(node)
+            for origin in self.origins(target)
+        ]
+        for _ in range(MAX_CALL_DEPTH):
+            written = {origin for _, origin in found}
+            fresh = [pair for pair in self._written_through(written) if pair[1] not in written]
+            if not fresh:
+                break
+            found += fresh
         return found
+
+    def _written_through(self, written: set[Origin]) -> Iterator[tuple[ast.AST, Origin]]:
+        """Arguments of own functions that write to the parameter."""
+        for call in self.source.calls:
+            for function in self._own(call.names):
+                parameters = dict(enumerate(function.inputs))
+                for index, argument in enumerate(call.node.args):
+                    name = parameters.get(index, "")
+                    starred = any(isinstance(a, ast.Starred) for a in call.node.args)
+                    if starred or Origin("input", f"{function.path}:{name}") in written:
+                        yield from ((call.node, origin) for origin in self.origins(argument))
+                for keyword in call.node.keywords:
+                    if Origin("input", f"{function.path}:{keyword.arg}") in written:
+                        yield from ((call.node, o) for o in self.origins(keyword.value))
+
+    def _own(self, names: Strings) -> list[Function]:
+        return [found for name in sorted(names) if (found := self.source.function(name))]
 
     def _written_by(self, node: ast.AST) -> Iterator[ast.expr]:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
@@ -399,7 +438,11 @@ class Flow:
         if isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
             yield node.func.value
         yield from (k.value for k in node.keywords if k.arg in {"out", "output"})
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ADDRESSES:
+            yield node.func.value
         if names and all(name.startswith(READ_ONLY) and "()" not in name for name in names):
+            return
+        if self._own(names):
             return
         for argument in (*node.args, *(k.value for k in node.keywords)):
             yield from _handles(argument)
@@ -434,6 +477,8 @@ def _parts(node: ast.expr) -> list[ast.expr]:
         return node.values[:MAX_ORIGINS]
     if isinstance(node, ast.NamedExpr | ast.Starred | ast.Await):
         return [node.value]
+    if isinstance(node, ast.ListComp | ast.GeneratorExp):
+        return [node.elt]
     return []
 
 

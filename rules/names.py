@@ -299,6 +299,8 @@ class Names:
         for base in bases:
             if base == MODULE_NAMESPACE:
                 found |= {n for text in self.strings(key) for n in self._global(text)}
+            elif base == "builtins":
+                found |= {f"builtins.{text}" for text in self.strings(key)}
             elif base == "sys.modules":
                 found |= self.strings(key) or _own_module(key) or {SOME_MODULE}
             elif base.endswith(".__dict__"):

@@ -75,6 +75,7 @@ COMPILERS = {
     "as",
     "rocminfo",
 }
+GETTERS = {"os.getenv", "os.environ.get"}
 PRELOADS = {
     "os.environ.LD_PRELOAD",
     "os.environ.LD_AUDIT",
@@ -194,6 +195,8 @@ class NetworkProcess(Rule):
             return [node.left]
         if isinstance(node, ast.BoolOp):
             return node.values
+        if isinstance(node, ast.Call) and source.names(node.func) & GETTERS:
+            return node.args[1:]  # the variable's name is no program
         if isinstance(node, ast.Call):
             receiver = [node.func.value] if isinstance(node.func, ast.Attribute) else []
             return [*node.args, *receiver]

@@ -261,17 +261,17 @@ class NoAuthoredKernel(Rule):
         if self._has_kernel(source):
             yield from self._library_in_cpp(source)
             return
+        node, claim = self._work(source) or self._operators(source) or (None, "")
+        if node is not None and source.entries:
+            claim = f"computes with {claim}; no kernel of its own is reachable"
+            yield self.finding(source.span(node), claim)
+
+    def _operators(self, source: Source) -> tuple[ast.AST, str] | None:
         for function in source.entries:
-            node, name = self._work(source) or (None, "")
-            if node is not None:
-                claim = f"computes with {name}; no kernel of its own is reachable"
-                yield self.finding(source.span(node), claim)
-                return
             for value in function.returns:
                 if any(isinstance(part, ast.BinOp) for part in source.below(value)):
-                    claim = "computes with tensor operators; no kernel of its own is reachable"
-                    yield self.finding(source.span(value), claim)
-                    return
+                    return value, "tensor operators"
+        return None
 
     def _has_kernel(self, source: Source) -> bool:
         launched = any(name.startswith(KERNELS) for call in source.calls for name in call.names)

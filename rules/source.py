@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -40,8 +40,11 @@ class Source:
         return self._names.strings(node)
 
     def function(self, path: str) -> Function | None:
-        """The submission's own function of that dotted path."""
-        return self._names.functions.get(path)
+        """The submission's own function of that path, or what calling an instance runs."""
+        owner = self.layout.classes.get(path.removesuffix("()")) if path.endswith("()") else None
+        if owner is None:
+            return self._names.functions.get(path)
+        return owner.methods.get("__call__") or owner.methods.get("forward")
 
     def function_of(self, node: ast.AST) -> Function:
         """The function a node runs in; the module's top level for the rest."""
@@ -159,20 +162,14 @@ class Source:
             if self.function_of(owner.node).live and not self.layout.place[owner.node].guarded
         ]
 
-    def is_used(self, function: Function) -> bool:
-        """Whether live code mentions the function, apart from defining it."""
-        return any(
-            function.name in other.mentions
-            for other in self.layout.functions
-            if other.live and other is not function
-        )
+    @cached_property
+    def _mentions(self) -> Counter[str]:
+        return Counter(name for f in self.layout.functions if f.live for name in f.mentions)
 
-    def is_imported(self, node: ast.expr) -> bool:
-        """Whether a bare name is one the submission imported."""
-        if not isinstance(node, ast.Name):
-            return False
-        scope = self.layout.place[node].scope.find(node.id)
-        return scope is not None and any(b.imported for b in scope.bindings[node.id])
+    def is_used(self, function: Function) -> bool:
+        """Whether live code mentions the function, apart from the function itself."""
+        own = function.live and function.name in function.mentions
+        return self._mentions[function.name] > int(own)
 
     def assigned(self, node: ast.expr) -> list[ast.expr]:
         """Expressions a name or an attribute of `self` is bound to."""

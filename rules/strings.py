@@ -12,7 +12,9 @@ from itertools import product
 Strings = frozenset[str]
 NOTHING: Strings = frozenset()
 MAX_SPELLINGS = 16
-MAX_CHARACTERS = 100_000
+MAX_CHARACTERS = 200_000
+"""Longest text that is assembled; a literal may be longer."""
+
 MAX_PARTS = 10_000
 """Longest `+` chain or list that is folded; longer ones are nobody's attribute name."""
 
@@ -60,6 +62,8 @@ def joined(separator: str, parts: list[Strings]) -> Strings:
     """Every way to join one spelling of each part."""
     if not all(parts) or len(parts) > MAX_PARTS:
         return NOTHING
+    if sum(max(map(len, part)) for part in parts) > MAX_CHARACTERS:
+        return NOTHING
     if all(len(part) == 1 for part in parts):
         return bounded([separator.join(next(iter(part)) for part in parts)])
     ways = 1
@@ -87,7 +91,7 @@ def integers(node: ast.expr) -> list[int]:
 
 def _constant(value: object) -> Strings:
     if isinstance(value, str):
-        return bounded([value])
+        return frozenset({value})
     if isinstance(value, bytes):
         return bounded([value.decode("latin-1")])
     return NOTHING
@@ -145,7 +149,10 @@ def _characters(node: ast.expr) -> list[int]:
 def _replace(texts: Strings, old: Strings, new: Strings) -> Strings:
     if len(old) != 1 or len(new) != 1:
         return NOTHING
-    return bounded(text.replace(next(iter(old)), next(iter(new))) for text in texts)
+    before, after = next(iter(old)), next(iter(new))
+    # every character may be replaced: the product bounds what could be built
+    short = [text for text in texts if (len(text) + 1) * (len(after) + 1) <= MAX_CHARACTERS]
+    return bounded(text.replace(before, after) for text in short)
 
 
 def _decoded(argument: ast.expr, inner: Resolve, called: Strings) -> Strings:
