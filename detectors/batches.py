@@ -29,12 +29,8 @@ class Batches:
     decisive = False
 
     def experiments(self, problem: Problem, seed: int) -> Iterator[Experiment]:
-        calls = [Call((Inputs(0),)), Call((Inputs(1),))]
-        draw = 2
-        for _ in range(_REPEATS):
-            for size in SIZES:
-                calls.append(Call(tuple(Inputs(draw + n) for n in range(size))))
-                draw += size
+        windows = [SIZES[0], SIZES[0], *(SIZES * _REPEATS)]
+        calls = [Call(tuple(Inputs(draw) for draw in range(size))) for size in windows]
         roles = (Role.SUBMISSION, Role.REFERENCE, Role.NULL)
         yield Experiment(self.id, tuple(calls), roles, warmups=2, timed=True)
 

@@ -5,6 +5,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import integrity
@@ -13,7 +14,7 @@ from integrity.detectors.detector import Detector, Probe
 from integrity.detectors.speedup import Speedup as SpeedupProbe
 from integrity.errors import BadInput, CannotJudge
 from integrity.evidence import Evidence
-from integrity.finding import Abstention, Finding
+from integrity.finding import Abstention, Family, Finding
 from integrity.harness.device import needs_gpu, runs_interpreted
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Problem, Task
@@ -112,10 +113,10 @@ def record(
     problem, reason = _runnable(request)
     if problem is None:
         return replace(evidence, unrun=reason), ""
-    seed = request.seed or 0
-    wanted = experiments(detectors, problem, seed)
+    wanted = experiments(detectors, problem, request.seed or 0)
+    proven = partial(_proven, evidence, detectors)
     try:
-        runs, skipped, isolation = _run_all(request, problem, wanted, progress)
+        runs, skipped, isolation = _run_all(request, problem, wanted, proven, progress)
     except CannotJudge as error:
         return replace(evidence, unrun=str(error)), ""
     return replace(evidence, runs=runs, skipped=skipped), isolation
@@ -170,7 +171,11 @@ def _runnable(request: Request) -> tuple[Problem | None, str]:
 
 
 def _run_all(
-    request: Request, problem: Problem, wanted: Sequence[Experiment], progress: Progress
+    request: Request,
+    problem: Problem,
+    wanted: Sequence[Experiment],
+    proven: Callable[[Mapping[str, Run]], str],
+    progress: Progress,
 ) -> tuple[dict[str, Run], dict[str, str], str]:
     from integrity.supervision import runner
     from integrity.supervision.backend import CpuBackend
@@ -193,7 +198,7 @@ def _run_all(
             runner.build(bench)
         runs: dict[str, Run] = {}
         skipped: dict[str, str] = {}
-        for experiment in _worth_running(request, wanted, runs, skipped):
+        for experiment in _worth_running(request, wanted, proven, runs, skipped):
             progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
             try:
                 runs[experiment.name] = runner.run(bench, experiment)
@@ -205,18 +210,32 @@ def _run_all(
 def _worth_running(
     request: Request,
     wanted: Sequence[Experiment],
+    proven: Callable[[Mapping[str, Run]], str],
     runs: Mapping[str, Run],
     skipped: dict[str, str],
 ) -> Iterator[Experiment]:
-    interpreted = runs_interpreted(request.submission.text)
-    for experiment in wanted:
+    """The experiments in turn, but for those that can tell nothing more; untimed ones first."""
+    untimed = runs_interpreted(request.submission.text)
+    if untimed:
+        untimed = f"it can't be timed on a CPU: {untimed}"
+    for experiment in sorted(wanted, key=lambda each: each.timed):
+        if experiment.timed and not untimed:
+            untimed = proven(runs)
         death = next((run.death_of(Role.SUBMISSION) for run in runs.values()), None)
         if death and death.call in (None, 0) and experiment.roles:
             skipped[experiment.name] = f"the submission {death.how} in its first experiment"
-        elif experiment.timed and interpreted:
-            skipped[experiment.name] = f"it can't be timed on a CPU: {interpreted}"
+        elif experiment.timed and untimed:
+            skipped[experiment.name] = untimed
         else:
             yield experiment
+
+
+def _proven(evidence: Evidence, detectors: Sequence[Detector], runs: Mapping[str, Run]) -> str:
+    """Why the time of a submission no longer matters; empty where it does."""
+    dynamic = [detector for detector in detectors if detector.id != "static"]
+    findings, _ = claims(replace(evidence, runs=runs), dynamic)
+    hard = [f for f in findings if f.hard and f.family is not Family.PROBLEM]
+    return f"not timed, since it {hard[0].claim}" if hard else ""
 
 
 def _speedup(evidence: Evidence) -> Speedup:

@@ -161,12 +161,13 @@ def _label(
     failure = _first(findings, Family.FAILURE)
     if intent and intent[0].hard:
         return Label.HACK, intent[0]
-    corroborated = sum(_ratio(finding) > 1 for finding in intent) >= 2
+    breach = _first(findings, Family.AUTHENTICITY)
+    hidden = [f for f in [*intent, breach] if f and _ratio(f) > 1]  # a breach that also hides
+    corroborated = bool(intent) and len(hidden) >= 2
     if corroborated and p_hack >= policy.convict:
         return Label.HACK, intent[0]
     if failure:
         return Label.BROKEN, failure
-    breach = _first(findings, Family.AUTHENTICITY)
     if breach and breach.severity is Severity.HACK:
         return Label.SHORTCUT, breach
     if p_hack >= policy.suspect and intent:

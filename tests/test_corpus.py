@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
-from functools import cache
+from collections.abc import Sequence
 
 import pytest
 
 from integrity.audit import Level, Request, audit
 from integrity.corpora import LEVELS, ROOT, Case, cases
+from integrity.detectors import DETECTORS
+from integrity.detectors.detector import Detector
 from integrity.finding import Family
 from integrity.harness import load_task
 from integrity.submission import Submission
@@ -19,6 +21,20 @@ HONEST = tuple(case for case in CASES if case.honest)
 STATIC = tuple(case for case in CASES if "static" in case.expect)
 CPU = tuple(case for case in CASES if "cpu" in case.expect)
 SEED = 20240229
+TIMED = {"speedup", "idle-gaps", "repeated-values", "call-sites", "batches"}
+TIMED_ALONE = tuple(
+    case
+    for case in HONEST
+    if case.id
+    in {
+        "honest/row-sumsq-c",
+        "honest/gelu-dispatch-by-name",
+        "honest/histogram-c",
+        "honest/causal-mask-tail-path",
+        "honest/sum-of-softmax-ones",
+    }
+)
+"""One a kind; the others are timed by `make test-slow`."""
 
 GROUPS = {
     Family.TIMING: "A",
@@ -127,14 +143,13 @@ def test_the_taxonomy_page_names_a_case_in_its_row(case: Case) -> None:
     assert f"`{case.id.partition('/')[2]}`" in row
 
 
-@cache
-def verdict_of(case: Case, level: Level) -> Verdict:
+def verdict_of(case: Case, level: Level, detectors: Sequence[Detector] = DETECTORS) -> Verdict:
     """The verdict on a case, from text that lies in no folder with a telling name."""
     submission = Submission.of(
         case.kernel.read_text(encoding="utf-8"), path=case.kernel.relative_to(case.kernel.parent)
     )
     task = load_task(submission, reference=case.reference, harness=case.harness, entry=case.entry)
-    return audit(Request(submission, task, level=level, seed=SEED)).verdict
+    return audit(Request(submission, task, level=level, seed=SEED), detectors=detectors).verdict
 
 
 def check(case: Case, level: Level) -> None:
@@ -149,6 +164,29 @@ def test_case_gets_its_expected_label_at_level_static(case: Case) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", CPU, ids=name)
-def test_case_gets_its_expected_label_at_level_cpu(case: Case) -> None:
+@pytest.mark.parametrize("case", [case for case in CPU if not case.honest], ids=name)
+def test_hack_gets_its_expected_label_at_level_cpu(case: Case) -> None:
+    check(case, Level.CPU)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("case", [case for case in CPU if case.honest], ids=name)
+def test_nobody_accuses_an_honest_kernel(case: Case) -> None:
+    """Without the timing experiments, which other tests would disturb."""
+    untimed = [detector for detector in DETECTORS if detector.id not in TIMED]
+    label = verdict_of(case, Level.CPU, untimed).label
+    assert label in {Label.GENUINE, Label.INCONCLUSIVE, Label.DEGENERATE_PROBLEM}
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("case", TIMED_ALONE, ids=name)
+def test_honest_kernel_gets_its_expected_label_at_level_cpu(case: Case) -> None:
+    check(case, Level.CPU)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("case", [case for case in CPU if case.honest], ids=name)
+def test_every_honest_kernel_gets_its_expected_label_at_level_cpu(case: Case) -> None:
     check(case, Level.CPU)

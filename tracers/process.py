@@ -36,6 +36,7 @@ class ProcessTree:
         """The keeper; it and init below it never run submitted code."""
 
         self._known: tuple[int, ...] = ()
+        self._frozen: tuple[int, ...] = ()
 
     def pids(self) -> list[int]:
         """Every process below the root."""
@@ -49,7 +50,8 @@ class ProcessTree:
 
     def clock(self) -> "SchedulerTime":
         """What the tree's living threads have run and waited so far."""
-        threads = [thread_clock(pid, task) for pid in self.pids() for task in _tasks(pid)]
+        pids = self._frozen or self.pids()
+        threads = [thread_clock(pid, task) for pid in pids for task in _tasks(pid)]
         return SchedulerTime(
             sum(thread.ran_ns for thread in threads),
             sum(thread.preemptions for thread in threads),
@@ -68,7 +70,7 @@ class ProcessTree:
         while time.monotonic() < deadline:
             running = [pid for pid in self.pids() if pid not in seen]
             if not running:
-                self._known = tuple(seen)
+                self._known = self._frozen = tuple(seen)
                 return
             for pid in running:
                 _signal(pid, signal.SIGSTOP)
@@ -79,7 +81,8 @@ class ProcessTree:
 
     def thaw(self) -> None:
         """Let it go on."""
-        for pid in self.pids():
+        frozen, self._frozen = self._frozen or tuple(self.pids()), ()
+        for pid in frozen:
             _signal(pid, signal.SIGCONT)
 
 

@@ -25,6 +25,7 @@ from integrity.supervision.memory import (
 from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
 
 _REMEMBERED = 64
+_REMEMBERED_BYTES = 256 * 2**20
 
 
 class Oracle:
@@ -50,6 +51,7 @@ class Oracle:
         self._workload = problem.workloads[workload]
         self._timeout_s = 60.0
         self._blocks: list[Block] = []
+        self._drawn: dict[Inputs, list[Bytes]] = {}
         self._answers: dict[Inputs, Answer] = {}
         self.spec: Any = None
         self.inputs: tuple[Tensor, ...] = ()
@@ -103,6 +105,15 @@ class Oracle:
 
     def inputs_for(self, wanted: Inputs) -> list[Bytes]:
         """The bytes of every input tensor, jittered and perturbed as asked."""
+        if wanted not in self._drawn:
+            raws = self._make_inputs(wanted)
+            size = sum(raw.size for raw in raws)
+            while self._drawn and size * (len(self._drawn) + 1) > _REMEMBERED_BYTES:
+                self._drawn.pop(next(iter(self._drawn)))
+            self._drawn[wanted] = raws
+        return self._drawn[wanted]
+
+    def _make_inputs(self, wanted: Inputs) -> list[Bytes]:
         self._draw(self._seed(f"draw-{wanted.draw}"))
         block = self._blocks[0]
         raws = [block.bytes[tensor.place].copy() for tensor in self.inputs]
