@@ -16,6 +16,7 @@ class Static:
     """
 
     id = "static"
+    decisive = True
 
     def __init__(self, analyser: Analyser | None = None) -> None:
         self._warm = analyser

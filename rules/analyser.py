@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self, cast
 
@@ -26,6 +27,13 @@ START_S = 20.0
 """Time a child may take to start, on a machine with other work."""
 
 WHOLE = Span(1, 1, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A child that ended in the middle of a scan."""
+
+    how: str
 
 
 class Analyser:
@@ -68,13 +76,18 @@ class Analyser:
         if submission.unreadable:
             return [_unanalysable(f"the file {submission.unreadable}")]
         request = {"text": submission.text, "path": str(submission.path), "entry": entry}
+        line = json.dumps(request).encode() + b"\n"
         try:
-            answer = self._asked(json.dumps(request).encode() + b"\n")
+            answer = self._asked(line)
+            if isinstance(answer, Death):  # it may have died of something else, between files
+                answer = self._asked(line)
         except BaseException:
             self.close()  # on Ctrl-C the answer of this file must not be read as the next one's
             raise
-        if isinstance(answer, str):
-            return [_unanalysable(answer)]
+        if isinstance(answer, Death):
+            return [_unanalysable(f"it kills the parser ({answer.how})")]
+        if answer is None:
+            return [_unanalysable(f"the scan takes longer than {self.budget_s:g} s")]
         if "reason" in answer:
             return [_unanalysable(str(answer["reason"]))]
         return [_finding(row) for row in cast(list[dict[str, object]], answer["findings"])]
@@ -92,8 +105,8 @@ class Analyser:
             raise RuntimeError("the analyser's process does not start")
         return child
 
-    def _asked(self, request: bytes) -> dict[str, object] | str:
-        """The child's answer, or how it died."""
+    def _asked(self, request: bytes) -> dict[str, object] | Death | None:
+        """The child's answer, or how it died; None when its time is up."""
         child = self._started()
         try:
             cast(IO[bytes], child.stdin).write(request)
@@ -103,11 +116,11 @@ class Analyser:
             line = b""
         if line is None:
             self.close()
-            return f"the scan takes longer than {self.budget_s:g} s"
+            return None
         if not line.endswith(b"\n"):
             code = child.wait()
             self.close()
-            return f"it kills the parser ({_death(code)})"
+            return Death(_signal_name(code))
         return cast(dict[str, object], json.loads(line))
 
 
@@ -127,7 +140,7 @@ def _line(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
     return None
 
 
-def _death(code: int) -> str:
+def _signal_name(code: int) -> str:
     if code >= 0:
         return f"exit status {code}"
     try:
