@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.flow import Origin
+from integrity.rules.origin import Origin
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
 from integrity.rules.source import Source
@@ -136,13 +136,13 @@ class ConstantOutput(Rule):
 
     def _claim(self, source: Source, origin: Origin) -> str:
         """Why a value from there was not computed; empty if it may have been."""
-        if origin in source.flow.written:
+        if origin in source.flow.state.written:
             return ""
         if origin.kind == "allocation":
             return f"returns {origin.where} that nothing writes to"
         if origin.kind == "input":
             return "returns an input as it came"
         if origin.kind == "state" and origin.where.startswith("global "):
-            kept = {store.where for store in source.flow.stores}
+            kept = {store.where for store in source.flow.state.stores}
             return "" if origin.where in kept else f"answers from the ready-made {origin.where[7:]}"
         return ""

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections import defaultdict
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from integrity.rules.scopes import Binding, Class, Function, Layout, Scope
+from integrity.rules.bindings import MAX_BINDINGS, Bindings
+from integrity.rules.layout import Layout
+from integrity.rules.scopes import Binding, Class, Function, Scope
 from integrity.rules.strings import NOTHING, Strings, fold
 
 MAX_NAMES = 24
 MAX_DEPTH = 40
 MAX_CHAIN = 16
 MAX_CHARACTERS = 160
-MAX_CALLERS = 16
-MAX_BINDINGS = 64
 
 BUILTINS = frozenset(dir(builtins))
 MODULE_NAMESPACE = "<globals>.__dict__"
@@ -41,17 +40,7 @@ class Names:
         self._bound: dict[tuple[Scope, str], Strings] = {}
         self._depth = 0
         self.functions = {function.path: function for function in layout.functions[1:]}
-        self.callers: dict[str, list[ast.Call]] = defaultdict(list)
-        for node in layout.order:
-            if isinstance(node, ast.Call):
-                self._note_caller(node)
-
-    def _note_caller(self, node: ast.Call) -> None:
-        callee = node.func.value if isinstance(node.func, ast.Subscript) else node.func
-        if isinstance(callee, ast.Name):
-            self.callers[callee.id].append(node)
-        elif isinstance(callee, ast.Attribute):
-            self.callers[callee.attr].append(node)
+        self.bindings = Bindings(layout)
 
     def of(self, node: ast.AST) -> Strings:
         """Dotted names the expression may stand for."""
@@ -110,44 +99,9 @@ class Names:
     def _spelled_by(self, bindings: list[Binding]) -> Strings:
         found = set[str]()
         for binding in bindings[:MAX_BINDINGS]:
-            for value in self.values(binding):
+            for value in self.bindings.values(binding):
                 found |= self.strings(value)
         return frozenset(islice(sorted(found), MAX_NAMES))
-
-    def values(self, binding: Binding) -> list[ast.expr]:
-        """Expressions whose value a binding may hold."""
-        if binding.value is not None:
-            return [binding.value]
-        if binding.element is not None:
-            return self.elements(*binding.element)
-        if binding.parameter is not None:
-            return self.arguments(*binding.parameter)
-        return []
-
-    def elements(self, node: ast.expr, index: int | None) -> list[ast.expr]:
-        """Items of a literal, or of the literal a name is bound to."""
-        if isinstance(node, ast.Name) and node in self.layout.place:
-            scope = self.layout.place[node].scope.find(node.id)
-            bound = scope.bindings[node.id] if scope else []
-            literal = [b.value for b in bound if isinstance(b.value, ast.Tuple | ast.List)]
-            return [item for value in literal[:4] for item in self.elements(value, index)]
-        if isinstance(node, ast.Dict):
-            return node.values[:MAX_BINDINGS] + [key for key in node.keys[:MAX_BINDINGS] if key]
-        if not isinstance(node, ast.Tuple | ast.List | ast.Set):
-            return []
-        if index is None:
-            return _flat(node.elts[:MAX_BINDINGS])
-        return node.elts[index : index + 1]
-
-    def arguments(self, function: Function, name: str) -> list[ast.expr]:
-        """What callers inside the submission pass for a parameter, and its default."""
-        found: list[ast.expr] = []
-        parameters = function.inputs
-        for call in self.callers.get(function.name, [])[:MAX_CALLERS]:
-            found += [k.value for k in call.keywords if k.arg == name]
-            if name in parameters and parameters.index(name) < len(call.args):
-                found.append(call.args[parameters.index(name)])
-        return found + default_of(function, name)
 
     def _name(self, node: ast.Name) -> Strings:
         place = self.layout.place.get(node)
@@ -188,7 +142,7 @@ class Names:
             found |= _receiver(*binding.parameter)
         if binding.element is not None and self.of(binding.element[0]) & ALL_MODULES:
             found.add(SOME_MODULE)
-        for value in self.values(binding):
+        for value in self.bindings.values(binding):
             found |= self.of(value)
         return found
 
@@ -290,7 +244,7 @@ class Names:
     def _subscript(self, node: ast.Subscript) -> Strings:
         bases = self.of(node.value)
         found = set(self._item(bases, node.slice))
-        for value in self.elements(node.value, None):
+        for value in self.bindings.elements(node.value, None):
             found |= self.of(value)
         return frozenset(found or {f"{base}[]" for base in bases})
 
@@ -328,18 +282,6 @@ class Names:
         return frozenset({"None"}) if node.value is None else NOTHING
 
 
-def default_of(function: Function, name: str) -> list[ast.expr]:
-    """The default of a parameter, if it has one."""
-    if isinstance(function.node, ast.Module):
-        return []
-    given = function.node.args
-    positional = [arg.arg for arg in (*given.posonlyargs, *given.args)]
-    found = dict(zip(reversed(positional), reversed(given.defaults), strict=False))
-    keyword = zip((arg.arg for arg in given.kwonlyargs), given.kw_defaults, strict=True)
-    found |= {key: value for key, value in keyword if value is not None}
-    return [found[name]] if name in found else []
-
-
 def _receiver(function: Function, name: str) -> set[str]:
     owner = function.owner
     if owner is None or function.is_static or function.parameters[:1] != [name]:
@@ -350,12 +292,6 @@ def _receiver(function: Function, name: str) -> set[str]:
 def _own_module(key: ast.expr) -> set[str]:
     """`sys.modules[__name__]` is the submission itself."""
     return {"<globals>"} if isinstance(key, ast.Name) and key.id == "__name__" else set()
-
-
-def _flat(nodes: list[ast.expr]) -> list[ast.expr]:
-    """Items and, one level down, the items of pairs: `for f, n in [(a, "b")]`."""
-    pairs = [item for node in nodes if isinstance(node, ast.Tuple) for item in node.elts]
-    return (nodes + pairs)[: 2 * MAX_BINDINGS]
 
 
 def _trimmed(names: set[str] | Strings) -> Strings:
@@ -377,8 +313,6 @@ _SPECIAL = {
     "functools.wraps": Names._first,
     "builtins.list": Names._first,
     "builtins.tuple": Names._first,
-    "copy.copy": Names._first,
-    "importlib.reload": Names._first,
 }
 _RESOLVE: dict[type[ast.AST], Callable[[Names, Any], Strings]] = {
     ast.Name: Names._name,

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.flow import Origin, Store
+from integrity.rules.origin import Origin
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
 from integrity.rules.source import Source
+from integrity.rules.state import Store
 
 KEYS = {
     "data_ptr": "address",
@@ -226,7 +227,7 @@ class OutputCache(Rule):
     ) -> str | None:
         if origin.kind == "file":
             return f"returns what {origin.where} reads back, not what it computed"
-        if origin.kind != "state" or source.flow.refreshed(origin, value, function):
+        if origin.kind != "state" or source.flow.state.refreshed(origin, value, function):
             return None
         if origin.where.startswith("memoised"):
             return f"returns the {origin.where} result of an earlier call"
@@ -239,7 +240,7 @@ class OutputCache(Rule):
     def _stores(self, source: Source, origin: Origin) -> list[Store]:
         return [
             store
-            for store in source.flow.stores
+            for store in source.flow.state.stores
             if store.function.name != "__init__"
             and (origin.where == store.where or origin.where.startswith(f"{store.where}."))
             and not self._is_constant(source, store.value)

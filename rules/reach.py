@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
+from integrity.rules.layout import Layout
 from integrity.rules.names import Names
-from integrity.rules.scopes import Class, Function, Layout
+from integrity.rules.scopes import Class, Function
 
 USUAL_ENTRIES = ("ModelNew", "custom_kernel", "solution", "kernel_function", "kernel", "run")
 """Entry names looked for when the harness gave none."""

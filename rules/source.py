@@ -12,9 +12,10 @@ from integrity.finding import Span
 from integrity.rules.cuda import DeviceCode, device_code
 from integrity.rules.facts import Call, Read, Write, writes_of
 from integrity.rules.flow import Flow
+from integrity.rules.layout import Layout
 from integrity.rules.names import Names
 from integrity.rules.reach import Reach, entries
-from integrity.rules.scopes import Class, Function, Layout
+from integrity.rules.scopes import Class, Function
 from integrity.rules.strings import Strings
 
 
@@ -181,7 +182,7 @@ class Source:
             bound = [b for owner in owners if owner for b in owner.attributes.get(node.attr, [])]
         else:
             return []
-        return [value for binding in bound[:16] for value in self._names.values(binding)]
+        return [value for binding in bound[:16] for value in self._names.bindings.values(binding)]
 
     def below(self, node: ast.AST, limit: int = 400) -> Iterator[ast.AST]:
         """A node and what it holds, breadth first; only so many, so that it stays linear."""
