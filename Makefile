@@ -29,6 +29,7 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/types && $(INSTALL) --no-deps --target build/types .
+	rm -rf build/types/integrity/corpora/*/
 	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p integrity
 
 bench: $(VENV)/dev.done

@@ -47,7 +47,8 @@ class Batches:
 def _large_over_small(run: Run, role: Role) -> Estimate:
     """Net time a call in windows of 8 and 16 over that in windows of 1 and 2."""
     cost = {r.call: r.observed.elapsed_us for r in run.of(Role.NULL) if r.observed.clean}
-    small, large = [], []
+    small: list[float] = []
+    large: list[float] = []
     for result in run.of(role):
         size = len(run.experiment.calls[result.call].inputs)
         usable = result.observed.clean and result.call in cost

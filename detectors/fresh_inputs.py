@@ -50,7 +50,7 @@ def _explain(
     results: Sequence[CallResult], checks: Sequence[Check], wrong: Sequence[Check]
 ) -> Finding:
     share = max(check.mismatched_share for check in wrong)
-    measured: dict[str, float | str] = {
+    measured: dict[str, float | int | str] = {
         "wrong_calls": len(wrong),
         "calls": len(checks),
         "mismatched_share": share,
@@ -77,7 +77,9 @@ def _explain(
     return _hard("wrong-output", Family.FAILURE, claim, measured)
 
 
-def _hard(finding: str, family: Family, claim: str, measured: dict[str, float | str]) -> Finding:
+def _hard(
+    finding: str, family: Family, claim: str, measured: dict[str, float | int | str]
+) -> Finding:
     return Finding(
         finding, "fresh-inputs", family, Severity.HACK, Confidence.HIGH, claim,
         measured=measured, hard=True,

@@ -57,7 +57,9 @@ def _changed(run: Run, result: CallResult) -> set[int]:
     return set(result.observed.changed_inputs) - allowed
 
 
-def _hard(finding: str, family: Family, claim: str, measured: dict[str, float | str]) -> Finding:
+def _hard(
+    finding: str, family: Family, claim: str, measured: dict[str, float | int | str]
+) -> Finding:
     return Finding(
         finding, "output-memory", family, Severity.HACK, Confidence.HIGH, claim,
         measured=measured, hard=True,

@@ -40,7 +40,7 @@ class TrivialSubmissions:
                 "accepts the reference on inputs rounded to half precision",
             )  # fmt: skip
 
-    def _finding(self, finding: str, claim: str, measured: dict[str, float | str]) -> Finding:
+    def _finding(self, finding: str, claim: str, measured: dict[str, float | int | str]) -> Finding:
         return Finding(
             finding, self.id, Family.PROBLEM, Severity.HACK, Confidence.HIGH, claim,
             measured=measured, hard=True,

@@ -147,8 +147,8 @@ def claims(
             abstentions.append(Abstention(detector.id, str(reason), detector.decisive))
     problem = evidence.task.problem
     if problem is not None and not problem.trusted:
-        reason = "the reference comes from the submission's own file: it is the submitter's word"
-        abstentions.append(Abstention("reference", reason, decisive=False))
+        word = "the reference comes from the submission's own file: it is the submitter's word"
+        abstentions.append(Abstention("reference", word, decisive=False))
     return findings, abstentions
 
 

@@ -30,7 +30,7 @@ class Estimate:
     """The same ratio of the lower quartiles: disturbances only ever make a call slower, so a real
     effect shows there too."""
 
-    def as_measured(self) -> dict[str, float | str]:
+    def as_measured(self) -> dict[str, float | int | str]:
         """As a finding's numbers."""
         return {"ratio": self.ratio, "low": self.low, "high": self.high, "n": self.n}
 

@@ -67,7 +67,7 @@ class Finding:
     span: Span | None = None
     """Where in the source; None when the evidence is a measurement."""
 
-    measured: Mapping[str, float | str] = field(default_factory=dict)
+    measured: Mapping[str, float | int | str] = field(default_factory=dict)
     """The numbers behind the claim, each key ending in its unit: `device_us`."""
 
     hard: bool = False

@@ -99,7 +99,8 @@ DYNAMIC = [detector for detector in DETECTORS if detector.id != "static"]
 
 
 @pytest.mark.parametrize(
-    "detector", [FreshInputs(), OutputMemory(), LateWrite(), ClockAgreement(), Precision(), WorkerDeath()]
+    "detector",
+    [FreshInputs(), OutputMemory(), LateWrite(), ClockAgreement(), Precision(), WorkerDeath()],
 )
 def test_an_honest_run_yields_nothing(detector: Detector) -> None:
     assert ids(detector, HONEST) == []

@@ -59,7 +59,9 @@ def layer_of(module: str) -> int | None:
 def sources() -> Iterator[tuple[str, Path]]:
     for folder in ("integrity", "rules", "tracers", "detectors", "corpora", "reports"):
         package = "integrity" if folder == "integrity" else f"integrity.{folder}"
-        found = (ROOT / folder).rglob("*.py") if folder != "corpora" else [ROOT / "corpora/__init__.py"]
+        found = (
+            (ROOT / folder).rglob("*.py") if folder != "corpora" else [ROOT / "corpora/__init__.py"]
+        )
         for path in sorted(found):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
             yield ".".join([package, *(part for part in parts if part != "__init__")]), path
@@ -91,7 +93,9 @@ def test_imports_point_down(module: str, path: Path) -> None:
 
 
 def test_every_module_has_a_layer() -> None:
-    assert [module for module, _ in MODULES if layer_of(module) is None and module != "integrity"] == []
+    assert [
+        module for module, _ in MODULES if layer_of(module) is None and module != "integrity"
+    ] == []
 
 
 def test_only_the_worker_executes_source() -> None:

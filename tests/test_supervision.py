@@ -37,12 +37,14 @@ def test_a_kernel_that_reads_a_file_it_compiled_itself_is_honest(zygote: Zygote)
         folder = tempfile.mkdtemp()
         with open(folder + "/k.c", "w") as file:
             file.write("void k(const float*x,float*y,long n){for(long i=0;i<n;i++)y[i]=2*x[i]+1;}")
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", folder + "/k.so", folder + "/k.c"], check=True)
-        library = ctypes.CDLL(folder + "/k.so")
+        built = folder + "/k.so"
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", built, folder + "/k.c"], check=True)
+        library = ctypes.CDLL(built)
         import torch
         def kernel(x):
             y = torch.empty_like(x)
-            library.k(ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(y.data_ptr()), ctypes.c_long(x.numel()))
+            pointers = ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(y.data_ptr())
+            library.k(*pointers, ctypes.c_long(x.numel()))
             return y
         """
     assert checks(run_calls(zygote, kernel)) == [0.0] * 3
@@ -138,9 +140,7 @@ def test_a_done_that_comes_before_the_work_is_caught(zygote: Zygote) -> None:
             return 2 * x + 1
         """
     finished = run_calls(zygote, kernel, calls=8)
-    caught = [
-        r.observed.late_bytes > 0 or r.observed.checks[0].wrong for r in finished.results
-    ]
+    caught = [r.observed.late_bytes > 0 or r.observed.checks[0].wrong for r in finished.results]
     assert death(finished) or sum(caught) >= 6
 
 
@@ -175,13 +175,13 @@ def test_a_write_past_the_end_of_an_input_breaks_the_guard_band(zygote: Zygote) 
         ("def kernel(x): raise KeyError('k')", "raised KeyError"),
         ("def other(x): return x", "raised LoadError: defines no 'kernel'"),
         ("def kernel(x): return x[:1] * 2", "raised TypeError: returned (1, 128)"),
-        ("def kernel(x): return (2 * x + 1).double()", "raised TypeError: returned (64, 128) torch.float64"),
+        ("def kernel(x): return x.double()", "raised TypeError: returned (64, 128) torch.float64"),
         ("def kernel(x): return 'done'", "raised TypeError: returned 0 tensors"),
         ("def kernel(x): return object()", "raised NotATensor"),
         ("import os\nos._exit(0)", "left the process with exit status 0"),
         ("import os\ndef kernel(x): os._exit(3)", "left the process with exit status 3"),
         ("import ctypes\ndef kernel(x): ctypes.string_at(0)", "was killed by SIGSEGV"),
-        ("import os, signal\ndef kernel(x): os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL"),
+        ("import os\ndef kernel(x): os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
         ("def kernel(x): bytearray(10**12)", "raised MemoryError"),
         ("import sys\ndef kernel(x): sys.exit(0)", "raised SystemExit"),
         ("def kernel(x): raise KeyboardInterrupt", "raised KeyboardInterrupt"),
@@ -203,13 +203,21 @@ def test_an_endless_loop_ends_with_the_time_budget(zygote: Zygote, kernel: str) 
 
 
 def test_a_reference_that_fails_by_itself_is_nobodys_hack(zygote: Zygote) -> None:
-    broken = "def reference(x): raise ValueError('oops')\ndef make_inputs(seed):\n  import torch; return [torch.ones(3)]"
+    broken = """
+        import torch
+        def reference(x): raise ValueError('oops')
+        def make_inputs(seed): return [torch.ones(3)]
+        """
     with pytest.raises(CannotJudge, match="the reference fails by itself: ValueError: oops"):
         run_calls(zygote, "def kernel(x): return x", reference=broken)
 
 
 def test_a_problem_too_large_for_the_machine_is_an_abstention_with_numbers(zygote: Zygote) -> None:
-    huge = "import torch\ndef reference(x): return x\ndef make_inputs(seed): return [torch.empty(2**50)]"
+    huge = """
+        import torch
+        def reference(x): return x
+        def make_inputs(seed): return [torch.empty(2**50)]
+        """
     with pytest.raises(CannotJudge, match="the reference fails by itself"):
         run_calls(zygote, "def kernel(x): return x", reference=huge)
     large = (
@@ -257,7 +265,9 @@ def test_calls_in_one_window_each_get_their_own_inputs_and_check(zygote: Zygote)
     assert [check.wrong for check in result.observed.checks] == [False, True, True, True]
 
 
-def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     with Zygote("auto") as own:

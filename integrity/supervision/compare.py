@@ -152,7 +152,7 @@ class Answer:
 
 def digest_of(raws: Sequence[Bytes]) -> str:
     """Equal bytes, equal digests; fast, and no defence against whoever looks for collisions."""
-    return "".join(f"{zlib.crc32(raw):08x}{zlib.adler32(raw):08x}" for raw in raws)
+    return "".join(f"{zlib.crc32(raw.data):08x}{zlib.adler32(raw.data):08x}" for raw in raws)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ _FLOATING = {"float64", "float32", "float16", "bfloat16"}
 
 
 def _heavy_tails(values: Floats, random: np.random.Generator) -> Floats:
-    spikes = random.random(values.size) < 1e-3
-    return np.where(spikes, values * 64, values)
+    spiked = values.copy()
+    spiked[random.integers(0, values.size, 1 + values.size // 1000)] *= 64
+    return spiked
 
 
 def _sparse(values: Floats, random: np.random.Generator) -> Floats:
@@ -27,7 +28,7 @@ def _clustered(values: Floats, random: np.random.Generator) -> Floats:
 
 
 def _signs(values: Floats, random: np.random.Generator) -> Floats:
-    return values * random.choice([-1.0, 1.0], values.size)
+    return np.asarray(values * random.choice([-1.0, 1.0], values.size))
 
 
 JITTERS: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {
