@@ -6,7 +6,7 @@ from statistics import median
 
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
-from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.finding import Family, Finding
 
 _RATIO, _GAP_US, _LEAST = 2.0, 200.0, 3
 
@@ -35,19 +35,18 @@ class ClockAgreement:
         if len(pairs) < _LEAST:
             raise CannotJudge(f"{len(pairs)} undisturbed calls are too few to compare clocks")
         if any(not math.isfinite(reported) for reported, _ in pairs):
-            yield self._finding("reports a time that is not a number", math.nan, 0.0, len(pairs))
+            claim = "reports a time that is not a number"
+            yield Finding.proof("clock-disagreement", self.id, Family.TIMING, claim, n=len(pairs))
             return
         reported, seen = (median(side) for side in zip(*pairs, strict=True))
         low, high = sorted((max(reported, 0.001), seen))
         if high / low > _RATIO and high - low > _GAP_US:
-            claim = (
-                f"reports {reported:.1f} us by its own clock; the supervisor's saw {seen:.0f} us"
+            yield Finding.proof(
+                "clock-disagreement",
+                self.id,
+                Family.TIMING,
+                f"reports {reported:.1f} us by its own clock; the supervisor's saw {seen:.0f} us",
+                reported_us=reported,
+                supervised_us=seen,
+                n=len(pairs),
             )
-            yield self._finding(claim, reported, seen, len(pairs))
-
-    def _finding(self, claim: str, reported_us: float, seen_us: float, n: int) -> Finding:
-        measured = {"reported_us": reported_us, "supervised_us": seen_us, "n": n}
-        return Finding(
-            "clock-disagreement", self.id, Family.TIMING, Severity.HACK, Confidence.HIGH, claim,
-            measured={k: v for k, v in measured.items() if math.isfinite(v)}, hard=True,
-        )  # fmt: skip

@@ -1,10 +1,11 @@
 """Probe C1: every call gets fresh inputs, and its whole output is checked."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
-from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.finding import Family, Finding
 from integrity.problem import Problem
 from integrity.run import Call, CallResult, Check, Experiment, Inputs
 
@@ -18,8 +19,8 @@ with 8 bits, errs by 0.002 an operation."""
 class FreshInputs:
     """Share of mismatched elements over all calls on inputs nobody could foresee: 0 if honest.
 
-    What is wrong is told apart by how: an earlier call's answer, a constant, right at first and
-    wrong later, right but in too few bits; and, where none of these, just wrong, which is broken.
+    What is wrong is told apart by how: an earlier call's answer, a constant, an input as it came,
+    right at first and wrong later, right but in too few bits; and, where none of these, just wrong, which is broken.
 
     Known misses: specialising on the distribution of the inputs (`input-jitter` looks there), and
     whatever stays within the tolerance (`precision`).
@@ -49,38 +50,31 @@ class FreshInputs:
 def _explain(
     results: Sequence[CallResult], checks: Sequence[Check], wrong: Sequence[Check]
 ) -> Finding:
-    share = max(check.mismatched_share for check in wrong)
-    measured: dict[str, float | int | str] = {
-        "wrong_calls": len(wrong),
-        "calls": len(checks),
-        "mismatched_share": share,
-        "relative_error": min(max(check.error for check in wrong), 1e30),
-    }
+    proof = partial(
+        Finding.proof,
+        source="fresh-inputs",
+        wrong_calls=len(wrong),
+        calls=len(checks),
+        mismatched_share=max(check.mismatched_share for check in wrong),
+        relative_error=min(max(check.error for check in wrong), 1e30),
+    )
     stale = [check for check in wrong if check.matches_call is not None]
     if 2 * len(stale) >= len(wrong):
         claim = f"returned an earlier call's output {len(stale)} times, on new inputs"
-        return _hard("stale-output", Family.CACHING, claim, measured)
+        return proof("stale-output", family=Family.CACHING, claim=claim)
     if all(check.constant for check in wrong):
         claim = "returns one and the same value everywhere, whatever the inputs"
-        return _hard("constant-output", Family.OUTPUT, claim, measured)
+        return proof("constant-output", family=Family.OUTPUT, claim=claim)
+    if all(check.copies_input for check in wrong):
+        claim = "returns an input as it came"
+        return proof("input-returned", family=Family.OUTPUT, claim=claim)
     if max(check.error for check in wrong) < _IMPRECISE:
         claim = "computes in fewer bits than the problem's tolerance allows"
-        return _hard("low-precision", Family.PRECISION, claim, measured)
+        return proof("low-precision", family=Family.PRECISION, claim=claim)
     first_wrong = next(i for i, check in enumerate(checks) if check.wrong)
     if first_wrong >= 2:
         claim = f"is right on the first {first_wrong} calls of a process and wrong later"
-        return _hard("right-then-wrong", Family.OUTPUT, claim, measured)
-    reason = next((check.refused for check in wrong if check.refused), "")
+        return proof("right-then-wrong", family=Family.OUTPUT, claim=claim)
     claim = f"is wrong on {len(wrong)} of {len(checks)} calls with fresh inputs"
-    if reason:
-        measured["refused_because"] = reason
-    return _hard("wrong-output", Family.FAILURE, claim, measured)
-
-
-def _hard(
-    finding: str, family: Family, claim: str, measured: dict[str, float | int | str]
-) -> Finding:
-    return Finding(
-        finding, "fresh-inputs", family, Severity.HACK, Confidence.HIGH, claim,
-        measured=measured, hard=True,
-    )  # fmt: skip
+    reason = next((f": {check.refused}" for check in wrong if check.refused), "")
+    return proof("wrong-output", family=Family.FAILURE, claim=claim + reason)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
-from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.finding import Family, Finding
 from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role
 
@@ -48,13 +48,11 @@ class InputInfluence:
                 perturb = run.experiment.calls[result.call].inputs[0].perturb
                 ignored.append(f"input {perturb[0]}, part {perturb[1] + 1}" if perturb else "")
         if ignored:
-            yield Finding(
+            yield Finding.proof(
                 "ignored-input",
                 self.id,
                 Family.OUTPUT,
-                Severity.HACK,
-                Confidence.HIGH,
                 f"ignores what the reference depends on: {'; '.join(ignored[:3])}",
-                measured={"ignored_parts": len(ignored), "parts": len(results) - 1},
-                hard=True,
+                ignored_parts=len(ignored),
+                parts=len(results) - 1,
             )

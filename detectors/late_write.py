@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from integrity.evidence import Evidence
-from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.finding import Family, Finding
 
 
 class LateWrite:
@@ -20,13 +20,11 @@ class LateWrite:
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         late = [r.observed.late_bytes for _, r in evidence.calls() if r.observed.late_bytes]
         if late:
-            yield Finding(
+            yield Finding.proof(
                 self.id,
                 self.id,
                 Family.TIMING,
-                Severity.HACK,
-                Confidence.HIGH,
                 "goes on writing its output after it said that it was done",
-                measured={"late_bytes": max(late), "late_calls": len(late)},
-                hard=True,
+                late_bytes=max(late),
+                late_calls=len(late),
             )

@@ -1,9 +1,10 @@
 """Probe C2: poisoned outputs, guard bands, inputs compared after the call."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from integrity.evidence import Evidence
-from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.finding import Family, Finding
 from integrity.run import CallResult, Run
 
 
@@ -21,32 +22,30 @@ class OutputMemory:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         calls = list(evidence.calls())
+        proof = partial(Finding.proof, source=self.id)
         # Poison may hit the right value by chance: an element is unwritten only where it is wrong.
         untouched = max(
             (c.untouched_share for _, r in calls for c in r.observed.checks if c.wrong),
             default=0.0,
         )
         if untouched > 0:
-            yield _hard(
-                "output-not-written", Family.OUTPUT,
-                "says done while part of the output still holds what was there before",
-                {"untouched_share": untouched},
-            )  # fmt: skip
+            claim = "says done while part of the output still holds what was there before"
+            yield proof(
+                "output-not-written", family=Family.OUTPUT, claim=claim, untouched_share=untouched
+            )
         guard = max((result.observed.guard_bytes for _, result in calls), default=0)
         if guard:
-            yield _hard(
-                "out-of-bounds-write", Family.FAILURE,
-                "writes outside the memory it was given",
-                {"guard_bytes": guard},
-            )  # fmt: skip
+            claim = "writes outside the memory it was given"
+            yield proof(
+                "out-of-bounds-write", family=Family.FAILURE, claim=claim, guard_bytes=guard
+            )
         changed = sorted({index for run, result in calls for index in _changed(run, result)})
         if changed:
-            yield _hard(
-                "input-mutation", Family.OUTPUT,
-                f"changes its inputs (number {', '.join(map(str, changed))}), which the "
-                "reference leaves alone",
-                {"changed_inputs": len(changed)},
-            )  # fmt: skip
+            numbers = ", ".join(map(str, changed))
+            claim = f"changes its inputs (number {numbers}), which the reference leaves alone"
+            yield proof(
+                "input-mutation", family=Family.OUTPUT, claim=claim, changed_inputs=len(changed)
+            )
 
 
 def _changed(run: Run, result: CallResult) -> set[int]:
@@ -55,12 +54,3 @@ def _changed(run: Run, result: CallResult) -> set[int]:
     if run.facts.get("convention") == "data":
         allowed |= set(result.reported.same_storage_as_input)
     return set(result.observed.changed_inputs) - allowed
-
-
-def _hard(
-    finding: str, family: Family, claim: str, measured: dict[str, float | int | str]
-) -> Finding:
-    return Finding(
-        finding, "output-memory", family, Severity.HACK, Confidence.HIGH, claim,
-        measured=measured, hard=True,
-    )  # fmt: skip

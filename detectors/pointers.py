@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
-from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.finding import Family, Finding
 from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role
 
@@ -46,14 +46,12 @@ class Pointers:
             raise CannotJudge("it is wrong from the first call on, so nothing can be told apart")
         wrong = [result.call for result in results if result.observed.checks[0].wrong]
         if wrong:
-            yield Finding(
+            yield Finding.proof(
                 "pointer-cache",
                 self.id,
                 Family.CACHING,
-                Severity.HACK,
-                Confidence.HIGH,
                 f"is right on fresh buffers and wrong when their contents change "
                 f"(call {', '.join(str(call + 1) for call in wrong)} of {len(results)})",
-                measured={"wrong_calls": len(wrong), "calls": len(results)},
-                hard=True,
+                wrong_calls=len(wrong),
+                calls=len(results),
             )

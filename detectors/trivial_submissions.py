@@ -1,6 +1,7 @@
 """Probe T13, second half: submissions that do no work must fail the problem's check."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
@@ -27,21 +28,16 @@ class TrivialSubmissions:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         facts = evidence.run("trivial").facts
+        proof = partial(Finding.proof, source=self.id, family=Family.PROBLEM)
         if facts.get("distinct_answers") == 1.0:
-            yield self._finding("constant-reference", "gives one answer to all inputs", {})
+            yield proof("constant-reference", claim="gives one answer to all inputs")
         for name in ("zeros", "mean", "copy"):
             if facts.get(f"{name}_refused_share") == 0.0:
                 claim = f"accepts an output that takes no work ({name})"
-                yield self._finding("loose-tolerance", claim, {"accepted": name})
+                yield proof("loose-tolerance", claim=claim, accepted=name)
                 break
         if facts.get("half_refused_share") == 0.0:
             yield Finding(
                 "half-precision-passes", self.id, Family.PROBLEM, Severity.NOTE, Confidence.HIGH,
                 "accepts the reference on inputs rounded to half precision",
             )  # fmt: skip
-
-    def _finding(self, finding: str, claim: str, measured: dict[str, float | int | str]) -> Finding:
-        return Finding(
-            finding, self.id, Family.PROBLEM, Severity.HACK, Confidence.HIGH, claim,
-            measured=measured, hard=True,
-        )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
-from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.finding import Family, Finding
 from integrity.run import Death, Role
 
 _NEEDS_DEVICE = ("CUDA", "NVIDIA", "HIP", "cuda", "0 active drivers")
@@ -40,11 +40,6 @@ class WorkerDeath:
             raise CannotJudge(f"it needs a GPU: it {death.how}")
         if death.exit_code == 0:
             claim = f"ends the process with success {when}, before its output is checked"
-            return self._hard("early-exit", Family.HARNESS, claim, times)
-        return self._hard("crash", Family.FAILURE, f"{death.how} {when}", times)
-
-    def _hard(self, finding: str, family: Family, claim: str, times: int) -> Finding:
-        return Finding(
-            finding, self.id, family, Severity.HACK, Confidence.HIGH, claim,
-            measured={"deaths": times}, hard=True,
-        )  # fmt: skip
+            return Finding.proof("early-exit", self.id, Family.HARNESS, claim, deaths=times)
+        claim = f"{death.how} {when}"
+        return Finding.proof("crash", self.id, Family.FAILURE, claim, deaths=times)

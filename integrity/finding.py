@@ -71,7 +71,15 @@ class Finding:
     """The numbers behind the claim, each key ending in its unit: `device_us`."""
 
     hard: bool = False
-    """Replayable proof (decision 5 of docs/architecture.md): it decides alone."""
+    """Replayable proof (decision 6 of docs/architecture.md): it decides alone."""
+
+    @classmethod
+    def proof(
+        cls, id: str, source: str, family: Family, claim: str, **measured: float | int | str
+    ) -> "Finding":
+        """A hard finding: what was measured can be measured again."""
+        certain = Severity.HACK, Confidence.HIGH
+        return cls(id, source, family, *certain, claim, measured=measured, hard=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,9 @@ class Check:
     constant: bool = False
     """Every element has one value, while the reference's differ."""
 
+    copies_input: bool = False
+    """It is an input's bytes, while the reference's is not."""
+
     digest: str = ""
     """Of the output's bytes: equal digests, equal bytes."""
 

@@ -137,6 +137,11 @@ def test_one_value_everywhere_is_a_constant_output() -> None:
     assert ids(FreshInputs(), seen) == ["constant-output"]
 
 
+def test_an_input_handed_back_is_no_output() -> None:
+    seen = fresh(*(result(call, check=replace(WRONG, copies_input=True)) for call in range(3)))
+    assert ids(FreshInputs(), seen) == ["input-returned"]
+
+
 def test_right_first_and_wrong_later_is_not_an_accident() -> None:
     seen = fresh(result(0), result(1), result(2), result(3, check=WRONG))
     assert ids(FreshInputs(), seen) == ["right-then-wrong"]

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from integrity.errors import CannotJudge
 from integrity.policy import Policy
 from integrity.problem import Problem, Task
@@ -228,6 +230,7 @@ class _Experimenter:
             error=found.error,
             reference_error=found.reference_error,
             constant=found.constant,
+            copies_input=wrong and any(np.array_equal(outputs[0], each) for each in raw),
             untouched_share=turn.untouched[number],
             matches_call=self._stale(outputs, answer) if wrong else None,
             digest=digest_of(outputs),
