@@ -20,7 +20,8 @@ class FreshInputs:
     """Share of mismatched elements over all calls on inputs nobody could foresee: 0 if honest.
 
     What is wrong is told apart by how: an earlier call's answer, a constant, an input as it came,
-    right at first and wrong later, right but in too few bits; and, where none of these, just wrong, which is broken.
+    right at first and wrong later, right but in too few bits. What is none of these is just wrong,
+    which is broken.
 
     Known misses: specialising on the distribution of the inputs (`input-jitter` looks there), and
     whatever stays within the tolerance (`precision`).
