@@ -10,7 +10,7 @@ from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role, Run
 
 LIFETIMES, BLOCKS, _SPARES, _WARMUPS = 3, 11, 11, 6
-_HARNESS_FAULT = 1.15
+_WIDTH, _HARNESS_FAULT = 8, 1.15
 
 
 class Speedup:
@@ -33,11 +33,13 @@ class Speedup:
         roles = (Role.SUBMISSION, Role.REFERENCE, Role.CONTROL, Role.NULL)
         for lifetime in range(LIFETIMES):
             calls = tuple(
-                Call((Inputs(draw),), slot=(draw + lifetime) % 2)
-                for draw in range(_WARMUPS + BLOCKS + _SPARES)
+                Call(_draws(number), slot=(number + lifetime) % 2)
+                for number in range(_WARMUPS + BLOCKS + _SPARES)
             )
             name = f"pairs-{lifetime + 1}"
-            yield Experiment(name, calls, roles, warmups=_WARMUPS, enough=BLOCKS, timed=True)
+            yield Experiment(
+                name, calls, roles, warmups=_WARMUPS, elastic=True, enough=BLOCKS, timed=True
+            )
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         self.estimate(evidence)
@@ -61,3 +63,8 @@ class Speedup:
                 f"the reference against itself measures {same.ratio:.2f} "
                 f"({same.low:.2f} to {same.high:.2f}): the machine is too noisy to time on"
             )
+
+
+def _draws(call: int) -> tuple[Inputs, ...]:
+    """Fresh ones for every call of every window."""
+    return tuple(Inputs(call * _WIDTH + number) for number in range(_WIDTH))

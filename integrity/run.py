@@ -81,6 +81,11 @@ class Experiment:
     warmups: int = 0
     """The first calls of `calls`: checked like all others, but their times are not evidence."""
 
+    elastic: bool = False
+    """The calls' windows may be cut short: to one call in the warm-ups, and then to as many as make
+    a window of about 2 ms of the reference. What a window costs by itself, from cold caches on, is
+    shared by its calls."""
+
     enough: int = 0
     """Stop after this many calls past the warm-ups that were clean for every role; 0: make all.
     The calls beyond it are spares for those that other processes disturb."""
@@ -174,12 +179,15 @@ class Reported:
     """What the worker says. The submission may have forged it."""
 
     elapsed_us: float
-    """By the timers that in-process harnesses use."""
+    """Of the whole window, by the timers that in-process harnesses use."""
 
     same_storage_as_input: tuple[int, ...] = ()
     """Inputs whose memory the returned output shares."""
 
     threads: int = 0
+
+    kernel_us: float = 0.0
+    """Of the kernel's calls alone, by the same timers."""
 
 
 @dataclass(frozen=True, slots=True)

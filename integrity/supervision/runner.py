@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
 
 _SLOWEST_CALL_S = 20.0
+_WINDOW_US = 2_000.0
+_ELASTIC_BYTES = 64 * 2**20
 _MODULE = "kernel_under_test"
 
 
@@ -108,6 +112,7 @@ class _Experimenter:
         self._past: list[tuple[int, Answer]] = []
         self._deaths: list[Death] = []
         self._results: list[CallResult] = []
+        self._calls = list(experiment.calls)
 
     def run(self) -> Run:
         self._learn_shapes()
@@ -116,11 +121,37 @@ class _Experimenter:
             return Run(self._experiment, (), (), self._facts() | facts)
         with contextlib.ExitStack() as stack:
             sessions = list(self._sessions(stack))
-            for index, call in enumerate(self._experiment.calls):
-                self._make(index, call, sessions)
+            for index in range(len(self._calls)):
+                self._calls[index] = self._cut(index)
+                self._make(index, self._calls[index], sessions)
                 if self._is_enough(sessions):
                     break
-        return Run(self._experiment, tuple(self._results), tuple(self._deaths), self._facts())
+        made = replace(self._experiment, calls=tuple(self._calls))
+        return Run(made, tuple(self._results), tuple(self._deaths), self._facts())
+
+    def _cut(self, index: int) -> Call:
+        """The call with its window as wide as it is going to be."""
+        call = self._calls[index]
+        if not self._experiment.elastic:
+            return call
+        width = 1 if index < self._experiment.warmups else self._width()
+        return replace(call, inputs=call.inputs[: min(width, self._widest())])
+
+    def _width(self) -> int:
+        """Calls in a window of about 2 ms. The reference decides: the submission must not steer."""
+        warm = [r for r in self._results if r.call < self._experiment.warmups]
+        took, null = (
+            [r.observed.elapsed_us for r in warm if r.role is role][-3:]
+            for role in (Role.REFERENCE, Role.NULL)
+        )
+        if not took or not null:
+            return len(self._calls[-1].inputs)
+        return math.ceil(_WINDOW_US / max(median(took) - median(null), 1.0))
+
+    def _widest(self) -> int:
+        """How many sets of buffers are worth their memory."""
+        one = sum(tensor.size_bytes for tensor in (*self._oracle.inputs, *self._oracle.outputs))
+        return max(1, _ELASTIC_BYTES // max(one, 1))
 
     def _is_enough(self, sessions: Sequence[Session]) -> bool:
         if not any(session.role is Role.SUBMISSION for session in sessions):
@@ -143,7 +174,9 @@ class _Experimenter:
             )
 
     def _sessions(self, stack: contextlib.ExitStack) -> Iterator[Session]:
-        slots = max(call.slot + len(call.inputs) for call in self._experiment.calls)
+        widest = self._widest() if self._experiment.elastic else math.inf
+        slots = max(call.slot + min(len(call.inputs), widest) for call in self._calls)
+        slots = int(slots)
         self._must_fit(slots)
         for role in self._experiment.roles:
             try:

@@ -188,11 +188,18 @@ def _own_clock() -> SchedulerTime:
 
 def _reported(reply: dict[str, Any]) -> Reported:
     """The worker's word, as far as it has the right form; a liar loses nothing by it."""
-    elapsed, aliases, threads = (reply.get(k) for k in ("elapsed_us", "aliases", "threads"))
+    elapsed, inside, aliases, threads = (
+        reply.get(key) for key in ("elapsed_us", "kernel_us", "aliases", "threads")
+    )
     return Reported(
-        elapsed_us=float(elapsed) if isinstance(elapsed, (int, float)) else float("nan"),
+        elapsed_us=_number(elapsed),
         same_storage_as_input=tuple(a for a in aliases if type(a) is int)
         if isinstance(aliases, list)
         else (),
         threads=threads if type(threads) is int else 0,
+        kernel_us=_number(inside),
     )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")
