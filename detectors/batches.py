@@ -11,7 +11,7 @@ from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role, Run
 
 SIZES = (1, 2, 4, 8, 16)
-_REPEATS, _FEW, _MANY = 3, 2, 8
+_REPEATS, _FEW, _MANY = 2, 2, 8
 
 
 class Batches:

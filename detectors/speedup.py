@@ -9,14 +9,14 @@ from integrity.finding import Finding
 from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role, Run
 
-LIFETIMES, BLOCKS, _SPARES, _WARMUPS = 3, 11, 11, 6
+LIFETIMES, BLOCKS, _SPARES, _WARMUPS = 3, 10, 10, 4
 _WIDTH, _HARNESS_FAULT = 8, 1.15
 
 
 class Speedup:
     """Measures the baseline against the submission, and the baseline against itself.
 
-    33 undisturbed blocks over three worker lifetimes; the spares are fixed beforehand, so that the
+    30 undisturbed blocks over three worker lifetimes; the spares are fixed beforehand, so that the
     submission can't steer how many there are. Reports no
     findings: the verdict takes the estimate. Where the reference against itself (A/A, probe T13)
     differs by more than 15 % with its interval clear of 1, the machine is too noisy to time on.
