@@ -16,7 +16,7 @@ demo: $(VENV)/run.done
 	@$(BIN)/integrity audit $(HONEST) --reference $(PROBLEM)
 
 test: $(VENV)/dev.done
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu and not alone"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not gpu and not alone"
 	$(BIN)/python -m pytest -q -m "alone and not slow and not gpu"
 
 test-slow: $(VENV)/dev.done

@@ -30,6 +30,7 @@ ORDERS = {
 """What each `--isolation` tries, best first. None is never a fallback."""
 
 _START_PATIENCE_S = 60.0
+_END_PATIENCE_S = 5.0
 _STATUS_BYTES = 4096
 
 
@@ -267,8 +268,11 @@ class Zygote:
         process = getattr(self, "_process", None)
         if process is not None:
             tree = ProcessTree(process.pid).pids()
-            process.kill()
-            process.wait()
+            try:
+                process.wait(_END_PATIENCE_S)  # it ends its workers when the socket closes
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             _wait_until_gone(tree)
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -21,6 +21,7 @@ _CONTROL, _STATUS = 3, 4
 def main(channel: int) -> None:
     """Serve spawn requests on that descriptor until the supervisor hangs up."""
     sandbox.die_with_parent()
+    sandbox.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     supervisor = socket.socket(fileno=channel)
     _import_torch()
@@ -29,6 +30,7 @@ def main(channel: int) -> None:
         try:
             request, descriptors = wire.receive(supervisor)
         except wire.WireError:
+            _bury(os.getpid())
             return
         if "spawn" in request:
             pid = _spawn(request["spawn"], descriptors)
@@ -44,17 +46,29 @@ def _import_torch() -> None:
 
 def _kill(keeper: int) -> int:
     """End a worker and all it started, and wait until it is gone."""
-    sandbox_tree = [keeper, *descendants(keeper)]
-    for _ in range(100):  # a fork bomb outruns one pass
-        for pid in reversed(sandbox_tree):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        sandbox_tree = descendants(keeper)
-        if not sandbox_tree:
-            break
+    _bury(keeper)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(keeper, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(keeper, 0)
     return keeper
+
+
+def _bury(root: int) -> None:
+    """Kill everything below a process, again and again: a fork bomb outruns one pass.
+
+    Orphans come to the zygote, which reaps them: nobody else has to.
+    """
+    for _ in range(1000):
+        living = descendants(root)
+        for pid in reversed(living):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not living:
+            return
 
 
 def descendants(pid: int) -> list[int]:
