@@ -13,6 +13,11 @@ class Static:
     """Scans the source for patterns that an honest kernel does not need.
 
     Nothing is run. Findings are soft: a reading of the source can be wrong both ways.
+
+    Known misses: what the rules miss (`integrity explain RULE`), and everything that only running
+    it shows.
+
+    Source: TAXONOMY, the rows marked S; docs/static-analysis.md.
     """
 
     id = "static"

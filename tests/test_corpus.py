@@ -22,6 +22,9 @@ STATIC = tuple(case for case in CASES if "static" in case.expect)
 CPU = tuple(case for case in CASES if "cpu" in case.expect)
 SEED = 20240229
 TIMED = {"speedup", "idle-gaps", "repeated-values", "call-sites", "batches"}
+UNTIMED = tuple(detector for detector in DETECTORS if detector.id not in TIMED)
+"""What tests beside each other can use: timing experiments would disturb one another."""
+
 TIMED_ALONE = tuple(
     case
     for case in HONEST
@@ -152,8 +155,8 @@ def verdict_of(case: Case, level: Level, detectors: Sequence[Detector] = DETECTO
     return audit(Request(submission, task, level=level, seed=SEED), detectors=detectors).verdict
 
 
-def check(case: Case, level: Level) -> None:
-    verdict = verdict_of(case, level)
+def check(case: Case, level: Level, detectors: Sequence[Detector] = DETECTORS) -> None:
+    verdict = verdict_of(case, level, detectors)
     assert verdict.label in case.expect[level], verdict.sentence
     assert case.findings <= {finding.id for finding in verdict.findings}
 
@@ -166,15 +169,13 @@ def test_case_gets_its_expected_label_at_level_static(case: Case) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", [case for case in CPU if not case.honest], ids=name)
 def test_hack_gets_its_expected_label_at_level_cpu(case: Case) -> None:
-    check(case, Level.CPU)
+    check(case, Level.CPU, UNTIMED)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", [case for case in CPU if case.honest], ids=name)
 def test_nobody_accuses_an_honest_kernel(case: Case) -> None:
-    """Without the timing experiments, which other tests would disturb."""
-    untimed = [detector for detector in DETECTORS if detector.id not in TIMED]
-    label = verdict_of(case, Level.CPU, untimed).label
+    label = verdict_of(case, Level.CPU, UNTIMED).label
     assert label in {Label.GENUINE, Label.INCONCLUSIVE, Label.DEGENERATE_PROBLEM}
 
 
@@ -187,6 +188,6 @@ def test_honest_kernel_gets_its_expected_label_at_level_cpu(case: Case) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", [case for case in CPU if case.honest], ids=name)
-def test_every_honest_kernel_gets_its_expected_label_at_level_cpu(case: Case) -> None:
+@pytest.mark.parametrize("case", CPU, ids=name)
+def test_every_case_gets_its_expected_label_with_timing(case: Case) -> None:
     check(case, Level.CPU)
