@@ -216,6 +216,9 @@ class Death:
     exit_code: int | None = None
     """What it passed to exit; None where it did not end the process itself."""
 
+    limit_s: float | None = None
+    """The time limit that it ran into."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

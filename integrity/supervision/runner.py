@@ -25,7 +25,9 @@ from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
 
-_SLOWEST_CALL_S = 20.0
+_GENEROUS_S = 20.0
+"""A submission that had this long and did not finish is broken; with less, it is nobody's fault."""
+
 _WINDOW_US = 2_000.0
 _ELASTIC_BYTES = 64 * 2**20
 _MODULE = "kernel_under_test"
@@ -74,6 +76,7 @@ def run(bench: Bench, experiment: Experiment) -> Run:
     Raises:
         CannotJudge: the reference fails, the memory does not suffice, or the time is up.
     """
+    bench.deadline.left()
     series = experiment.name.partition(":")[0]  # one series draws the same inputs
     secret = hashlib.blake2b(series.encode(), key=bench.secret).digest()
     precision = bench.policy.precision
@@ -226,12 +229,18 @@ class _Experimenter:
         self._past.append((index, answers[0]))
 
     def _patience(self) -> float:
-        generous = max(_SLOWEST_CALL_S, 100 * self._reference_s)
+        generous = max(_GENEROUS_S, 100 * self._reference_s)
         return min(generous, self._bench.deadline.left())
 
     def _end(self, ended: Ended) -> None:
         if ended.death.role is not Role.SUBMISSION:
             raise CannotJudge(f"the {ended.death.role}'s worker {ended.death.how}")
+        limit_s = ended.death.limit_s
+        if limit_s is not None and limit_s < _GENEROUS_S:
+            raise OutOfTime(
+                f"the submission had not finished when the time budget of "
+                f"{self._bench.deadline.budget_s:.3g} s was spent (--timeout)"
+            )
         self._deaths.append(ended.death)
 
     def _judge(

@@ -13,7 +13,7 @@ from integrity.supervision.backend import Backend
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.memory import Block, Bytes, as_layouts
 from integrity.supervision.oracle import Oracle
-from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised
+from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, timed_out
 from integrity.tracers.process import SchedulerTime, thread_clock
 
 _SETTLE_US = (200, 800)
@@ -69,7 +69,7 @@ class Session:
             self._worker.end()
             raise Ended(Death(self.role, None, f"raised {error.error}")) from error
         except WorkerDied as death:
-            raise Ended(Death(self.role, None, death.how, death.exit_code)) from death
+            raise Ended(self._death(None, death)) from death
         self._tree.freeze()
 
     def _map_message(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class Session:
             self._worker.end()
             raise Ended(Death(self.role, index, f"raised {error.error}")) from error
         except WorkerDied as death:
-            raise Ended(Death(self.role, index, death.how, death.exit_code)) from death
+            raise Ended(self._death(index, death)) from death
 
     def _turn(self, call: Call, raws: Sequence[list[Bytes]], timeout_s: float) -> Turn:
         used = range(call.slot, call.slot + len(raws))
@@ -166,13 +166,16 @@ class Session:
     def _unfinished(self, timeout_s: float) -> WorkerDied | WorkerRaised:
         if not self._worker.has_spoken():
             self._worker.end()
-            return WorkerDied(f"timed out after {timeout_s:.3g} s")
+            return timed_out(timeout_s)
         try:
             self._worker.hear(1.0)
         except (WorkerDied, WorkerRaised) as error:
             return error
         self._worker.end()
         return WorkerDied("spoke before it was done")
+
+    def _death(self, call: int | None, death: WorkerDied) -> Death:
+        return Death(self.role, call, death.how, death.exit_code, death.limit_s)
 
     def close(self) -> None:
         """End the worker and give the memory back."""

@@ -37,11 +37,13 @@ _STATUS_BYTES = 4096
 class WorkerDied(Exception):
     """A worker ended, timed out or talked nonsense. `how` says which, in words."""
 
-    def __init__(self, how: str, exit_code: int | None = None) -> None:
+    def __init__(
+        self, how: str, exit_code: int | None = None, limit_s: float | None = None
+    ) -> None:
         super().__init__(how)
         self.how = how
         self.exit_code = exit_code
-        """What it passed to exit; None where it did not end by itself."""
+        self.limit_s = limit_s
 
 
 class WorkerRaised(Exception):
@@ -91,7 +93,7 @@ class Worker:
             message, descriptors = wire.receive(self.control)
         except TimeoutError:
             self.end()
-            raise WorkerDied(f"timed out after {timeout_s:.3g} s") from None
+            raise timed_out(timeout_s) from None
         except wire.WireError:
             raise self._died() from None
         for descriptor in descriptors:  # a worker has nothing to give
@@ -120,6 +122,11 @@ class Worker:
         if "sandbox_error" in said:
             return WorkerDied(f"could not be sandboxed: {said['sandbox_error']}")
         return _how_it_died(said.get("status"))
+
+
+def timed_out(limit_s: float) -> WorkerDied:
+    """It did not answer in time."""
+    return WorkerDied(f"timed out after {limit_s:.3g} s", limit_s=limit_s)
 
 
 def _last_words(status: int) -> wire.Message:
