@@ -6,13 +6,15 @@ from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.problem import Problem
-from integrity.run import Call, Experiment, Inputs, Role
+from integrity.run import Call, Check, Experiment, Inputs, Role
 
 _KINDS = (
     "scale-up", "scale-down", "signs", "sparse", "heavy-tails", "clustered", "permuted", "ones",
     "zeros",
 )  # fmt: skip
 _NAME = "values:jitter"
+_GROSS = 1e-3
+"""Relative RMS error: a naive float32 sum of 10^5 equal terms errs by 3e-4."""
 
 
 class InputJitter:
@@ -21,7 +23,7 @@ class InputJitter:
     Gold gate: the tolerance grows with the reference's own rounding error on the same values, and
     where it overflows so may the submission.
 
-    Known misses: specialising on a distribution that none of the kinds leaves.
+    Known misses: specialising on a distribution that none of the kinds leaves; errors below 0.1 %.
 
     Source: PROBES C5. Not proof by itself: a kernel may be honest and valid for the problem's own
     inputs only (no negative numbers, no large values), so the finding is soft.
@@ -37,7 +39,7 @@ class InputJitter:
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         run = evidence.run(_NAME)
         wrong = {
-            run.experiment.calls[result.call].inputs[0].jitter: result.observed.checks[0].wrong
+            run.experiment.calls[result.call].inputs[0].jitter: _is_gross(result.observed.checks[0])
             for result in run.of(Role.SUBMISSION)
         }
         if not wrong:
@@ -56,3 +58,9 @@ class InputJitter:
                 f"{', '.join(failed)}",
                 measured={"failed_kinds": len(failed), "kinds": len(wrong)},
             )
+
+
+def _is_gross(check: Check) -> bool:
+    """Another formula, not another order of summation: equal values add up rounding errors that
+    no reference with pairwise sums makes."""
+    return check.wrong and check.error > _GROSS

@@ -92,7 +92,7 @@ def audit(
     evidence, isolation = record(request, detectors, progress)
     progress("reading the evidence")
     findings, abstentions = claims(evidence, detectors)
-    speedup = _speedup(evidence)
+    speedup = audited_speedup(evidence)
     caps = _caps(isolation, speedup)
     verdict = weigh(findings, abstentions, speedup, request.policy, caps)
     return Audit(request, verdict, evidence, _provenance(request, isolation))
@@ -238,7 +238,8 @@ def _proven(evidence: Evidence, detectors: Sequence[Detector], runs: Mapping[str
     return f"not timed, since it {hard[0].claim}" if hard else ""
 
 
-def _speedup(evidence: Evidence) -> Speedup:
+def audited_speedup(evidence: Evidence) -> Speedup:
+    """What the timed runs say, next to what was claimed."""
     claimed = evidence.claimed_speedup
     try:
         estimate = SpeedupProbe().estimate(evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -44,9 +45,14 @@ def _die_with_parent() -> None:
 def _serve() -> None:
     gc.disable()  # trees hold no cycles worth a pause; each scan ends with a collection
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    answers.write(b"ready\n")
+    with contextlib.suppress(BrokenPipeError):
+        answers.write(b"ready\n")
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
+        answer = json.dumps(_answer(json.loads(line))).encode() + b"\n"
+        try:
+            answers.write(answer)
+        except BrokenPipeError:
+            return  # the parent was interrupted; nobody waits for this answer
         gc.collect(0)
 
 
