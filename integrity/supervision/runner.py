@@ -153,8 +153,11 @@ class _Experimenter:
 
     def _widest(self) -> int:
         """How many sets of buffers are worth their memory."""
-        one = sum(tensor.size_bytes for tensor in (*self._oracle.inputs, *self._oracle.outputs))
-        return max(1, _ELASTIC_BYTES // max(one, 1))
+        return max(1, _ELASTIC_BYTES // max(self._set_bytes(), 1))
+
+    def _set_bytes(self) -> int:
+        """One set of inputs and outputs."""
+        return sum(tensor.size_bytes for tensor in (*self._oracle.inputs, *self._oracle.outputs))
 
     def _is_enough(self, sessions: Sequence[Session]) -> bool:
         if not any(session.role is Role.SUBMISSION for session in sessions):
@@ -177,9 +180,8 @@ class _Experimenter:
             )
 
     def _sessions(self, stack: contextlib.ExitStack) -> Iterator[Session]:
-        widest = self._widest() if self._experiment.elastic else math.inf
-        slots = max(call.slot + min(len(call.inputs), widest) for call in self._calls)
-        slots = int(slots)
+        widest = self._widest() if self._experiment.elastic else None
+        slots = max(call.slot + len(call.inputs[:widest]) for call in self._calls)
         self._must_fit(slots)
         for role in self._experiment.roles:
             try:
@@ -197,10 +199,9 @@ class _Experimenter:
                 yield session
 
     def _must_fit(self, slots: int) -> None:
-        tensors = [*self._oracle.inputs, *self._oracle.outputs]
-        one = sum(tensor.size_bytes for tensor in tensors)
         # Per role: the blocks, the copy for comparison, the snapshots, and what the worker makes.
-        needed = one * (slots * len(self._experiment.roles) * 4 + len(self._experiment.calls))
+        sets = slots * len(self._experiment.roles) * 4 + len(self._experiment.calls)
+        needed = self._set_bytes() * sets
         if needed > available_bytes() * 0.8:
             raise CannotJudge(
                 f"the experiment needs {needed / 2**30:.1f} GiB of memory, "

@@ -13,6 +13,7 @@ import socket
 from pathlib import Path
 from typing import NoReturn
 
+from integrity.tracers.process import ProcessTree
 from integrity.worker import sandbox, wire
 
 _CONTROL, _STATUS = 3, 4
@@ -60,7 +61,7 @@ def _bury(root: int) -> None:
     Orphans come to the zygote, which reaps them: nobody else has to.
     """
     for _ in range(1000):
-        living = descendants(root)
+        living = ProcessTree(root).pids()
         for pid in reversed(living):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -69,26 +70,6 @@ def _bury(root: int) -> None:
                 pass
         if not living:
             return
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below that one, nearest first."""
-    found: list[int] = []
-    queue = [pid]
-    while queue:
-        for child in _children(queue.pop()):
-            found.append(child)
-            queue.append(child)
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
-            children += [int(word) for word in text.split()]
-    return children
 
 
 def _spawn(request: wire.Message, descriptors: list[int]) -> int:
