@@ -116,7 +116,7 @@ class GraderDetection(Rule):
             argument = call.argument(0)
             for key in sorted(source.strings(argument)) if argument is not None else ():
                 yield call.node, key
-        for node in source.live_nodes:
+        for node in source.live(ast.Subscript, ast.Compare):
             if isinstance(node, ast.Subscript) and "os.environ" in source.names(node.value):
                 yield from ((node, key) for key in sorted(source.strings(node.slice)))
             elif isinstance(node, ast.Compare) and self._asks_environment(source, node):

@@ -6,7 +6,9 @@ A submission chooses how deep its tree is, so nothing here descends by calling i
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from integrity.rules.scopes import Binding, Class, Function, FunctionNode, Place, Scope
@@ -26,21 +28,43 @@ class Layout:
         self.stars: list[str] = []
         self.place: dict[ast.AST, Place] = {}
         self.parent: dict[ast.AST, ast.AST] = {}
+        self.lambdas: dict[str, ast.Lambda] = {}
+        self.set_attributes: dict[str, list[tuple[ast.expr, Binding]]] = defaultdict(list)
+        """What `x.attr = ...` binds, by attribute, with each `x`."""
+
+        self.set_items: dict[str, list[ast.expr]] = defaultdict(list)
+        """What `name[...] = ...` and `name.append(...)` put into a container."""
+
         self.order: list[ast.AST] = []
+        self.kinds: dict[type[ast.AST], list[int]] = defaultdict(list)
+        """Where in `order` the nodes of a type are."""
+
         self._stack: list[tuple[ast.AST, Place]] = [(tree, Place(self.module, self.top))]
         self._walk()
 
     def _walk(self) -> None:
-        while self._stack:
-            node, place = self._stack.pop()
+        stack, parent, order, kinds = self._stack, self.parent, self.order, self.kinds
+        while stack:
+            node, place = stack.pop()
+            kind = type(node)
             self.place[node] = place
-            self.order.append(node)
-            enter = _ENTER.get(type(node))
-            pairs = enter(self, node, place) if enter else ((n, place) for n in _children(node))
-            fresh = list(pairs)
+            kinds[kind].append(len(order))
+            order.append(node)
+            enter = _ENTER.get(kind)
+            if enter is None:
+                fresh = [(child, place) for child in _children(node)]
+            else:
+                fresh = list(enter(self, node, place))
             for child, _ in fresh:
-                self.parent[child] = node
-            self._stack.extend(reversed(fresh))
+                parent[child] = node
+            fresh.reverse()
+            stack += fresh
+
+    def nodes(self, *kinds: type[ast.AST]) -> list[Any]:
+        """Nodes of those types, in the order of the text."""
+        found = [self.kinds[kind] for kind in kinds if kind in self.kinds]
+        places = found[0] if len(found) == 1 else sorted(chain(*found))
+        return [self.order[place] for place in places]
 
     def _name(self, node: ast.Name, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         if not place.guarded:
@@ -90,8 +114,9 @@ class Layout:
 
     def _lambda(self, node: ast.Lambda, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         scope = Scope("function", place.scope)
+        self.lambdas[lambda_path(node)] = node
         for name in _all_parameters(node.args):
-            scope.bind(name, Binding())
+            scope.bind(name, Binding(of_lambda=(node, name)))
         yield node.args, place
         yield node.body, Place(scope, place.function, None, place.guarded)
 
@@ -153,6 +178,18 @@ class Layout:
             place.scope.bind(node.name, Binding())
         yield from ((child, place) for child in _children(node))
 
+    def _match(self, node: ast.Match, place: Place) -> Iterator[tuple[ast.AST, Place]]:
+        for case in node.cases:
+            if isinstance(case.pattern, ast.MatchAs) and case.pattern.name:
+                place.scope.bind(case.pattern.name, Binding(value=node.subject))
+        yield from ((child, place) for child in _children(node))
+
+    def _expression(self, node: ast.Expr, place: Place) -> Iterator[tuple[ast.AST, Place]]:
+        match node.value:
+            case ast.Call(ast.Attribute(ast.Name(name), "append" | "add"), [added]):
+                self.set_items[name].append(added)
+        yield node.value, place
+
     def _return(
         self, node: ast.Return | ast.Yield, place: Place
     ) -> Iterator[tuple[ast.AST, Place]]:
@@ -168,16 +205,25 @@ class Layout:
             if isinstance(node, ast.Name):
                 place.scope.bind(node.id, bound)
             elif isinstance(node, ast.Starred):
-                pending.append((node.value, Binding()))
+                pending.append((node.value, _any_of(bound)))
             elif isinstance(node, ast.Tuple | ast.List):
                 pending += _unpacked(node, bound)
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                self._bind_attribute(node.value.id, node.attr, bound, place.function)
+            elif isinstance(node, ast.Attribute):
+                self.set_attributes[node.attr].append((node.value, bound))
+                if isinstance(node.value, ast.Name):
+                    self._bind_attribute(node.value.id, node.attr, bound, place.function)
+            elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+                self.set_items[node.value.id] += [bound.value] if bound.value else []
 
     def _bind_attribute(self, name: str, attr: str, bound: Binding, function: Function) -> None:
         owner = function.owner
         if owner is not None and function.parameters[:1] == [name]:
             owner.attributes.setdefault(attr, []).append(bound)
+
+
+def lambda_path(node: ast.Lambda) -> str:
+    """What stands for a lambda among dotted names."""
+    return f".<lambda {node.lineno}:{node.col_offset}>"
 
 
 def is_main_guard(test: ast.expr) -> bool:
@@ -194,6 +240,13 @@ def _is_super(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
     )
+
+
+def _any_of(bound: Binding) -> Binding:
+    """What a starred target takes: some of the elements."""
+    if bound.value is not None:
+        return Binding(element=(bound.value, None))
+    return Binding(element=(bound.element[0], None)) if bound.element else Binding()
 
 
 def _unpacked(target: ast.Tuple | ast.List, binding: Binding) -> Iterator[tuple[ast.expr, Binding]]:
@@ -215,16 +268,23 @@ def _all_parameters(given: ast.arguments) -> Iterator[str]:
 
 def _children(node: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
-    for name in node._fields:
+    for name in _FIELDS[type(node)]:
         value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            found.append(value)
-        elif isinstance(value, list):
+        if value.__class__ is list:
             found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
     return found
 
 
-_LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+_WORDS = {"ctx", "op", "ops", "id", "attr", "arg", "kind", "type_comment", "lineno", "conversion"}
+"""Fields that hold no part of the program: names, and operators without a place."""
+
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
+    kind: tuple(name for name in kind._fields if name not in _WORDS)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
 _Enter = Callable[[Layout, Any, Place], Iterable[tuple[ast.AST, Place]]]
 _ENTER: dict[type[ast.AST], _Enter] = {
     ast.Name: Layout._name,
@@ -248,6 +308,8 @@ _ENTER: dict[type[ast.AST], _Enter] = {
     ast.comprehension: Layout._loop,
     ast.withitem: Layout._with,
     ast.ExceptHandler: Layout._handler,
+    ast.Expr: Layout._expression,
+    ast.Match: Layout._match,
     ast.Return: Layout._return,
     ast.Yield: Layout._return,
 }

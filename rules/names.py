@@ -15,19 +15,20 @@ from itertools import islice
 from typing import Any
 
 from integrity.rules.bindings import MAX_BINDINGS, Bindings
-from integrity.rules.layout import Layout
+from integrity.rules.callees import ALL_MODULES, CALLEES, SOME_MODULE, called, item
+from integrity.rules.constants import Evaluator
+from integrity.rules.layout import Layout, lambda_path
+from integrity.rules.payload import namespace_of
 from integrity.rules.scopes import Binding, Class, Function, Scope
 from integrity.rules.strings import NOTHING, Strings, fold
 
 MAX_NAMES = 24
 MAX_DEPTH = 40
 MAX_CHAIN = 16
+MAX_CALLERS = 16
+MAX_LINEAGE = 4
 MAX_CHARACTERS = 160
-
 BUILTINS = frozenset(dir(builtins))
-MODULE_NAMESPACE = "<globals>.__dict__"
-SOME_MODULE = "sys.modules[?]"
-ALL_MODULES = {"sys.modules.values()", "sys.modules.items()", "sys.modules.copy().values()"}
 
 
 class Names:
@@ -41,6 +42,11 @@ class Names:
         self._depth = 0
         self.functions = {function.path: function for function in layout.functions[1:]}
         self.bindings = Bindings(layout)
+        self.objects: dict[str, dict[str, ast.expr]] = {}
+        """Namespaces that a call made out of keywords, by the name they go by."""
+
+        self._ran_in = {name for node in layout.nodes(ast.Call) for name in namespace_of(node)}
+        self.literals = Evaluator(self.of, self._only, self._own)
 
     def of(self, node: ast.AST) -> Strings:
         """Dotted names the expression may stand for."""
@@ -52,7 +58,7 @@ class Names:
             return NOTHING
         self._names[node] = NOTHING
         self._depth += 1
-        found = _trimmed(resolve(self, node))
+        found = trimmed(resolve(self, node))
         self._depth -= 1
         self._names[node] = found
         return found
@@ -78,8 +84,30 @@ class Names:
             return self._spelled_by_attribute(node)
         if isinstance(node, ast.NamedExpr):
             return self.strings(node.value)
-        called = self.of(node.func) if isinstance(node, ast.Call) else NOTHING
-        return fold(node, self.strings, called)
+        callee = self.of(node.func) if isinstance(node, ast.Call) else NOTHING
+        found = fold(node, self.strings, callee)
+        if found or not isinstance(node, ast.Call | ast.BinOp | ast.Subscript | ast.JoinedStr):
+            return found
+        text = self.literals.text(node)
+        return NOTHING if text is None else frozenset({text})
+
+    def _only(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
+        """The expression a name is bound to, where there is just one."""
+        is_name = isinstance(node, ast.Name)
+        bound = self.bindings.bound(node) if is_name else self.members(node)
+        return bound[0].value if len(bound) == 1 else None
+
+    def _own(self, node: ast.expr) -> ast.Lambda | ast.FunctionDef | None:
+        """The submission's own function behind a callee, where there is just one."""
+        if isinstance(node, ast.Lambda):
+            return node
+        if not isinstance(node, ast.Name):
+            return None
+        bound = self.bindings.bound(node)
+        if len(bound) != 1:
+            return None
+        found = bound[0].function.node if bound[0].function else bound[0].value
+        return found if isinstance(found, ast.Lambda | ast.FunctionDef) else None
 
     def _spelled_by_name(self, node: ast.Name) -> Strings:
         scope = self.layout.place[node].scope.find(node.id) if node in self.layout.place else None
@@ -88,13 +116,18 @@ class Names:
         return self._spelled_by(scope.bindings[node.id])
 
     def _spelled_by_attribute(self, node: ast.Attribute) -> Strings:
-        found = set[str]()
-        for base in self.of(node.value):
-            owner = self.layout.classes.get(base.removesuffix("()"))
-            if owner is not None:
-                bound = owner.attributes.get(node.attr, [])
-                found |= self._spelled_by(bound + owner.scope.bindings.get(node.attr, []))
-        return frozenset(found)
+        return self._spelled_by(self.members(node))
+
+    def members(self, node: ast.Attribute) -> list[Binding]:
+        """What an attribute of the submission's own object or class is bound to."""
+        owners = (self.layout.classes.get(n.removesuffix("()")) for n in self.of(node.value))
+        return [
+            binding
+            for owner in owners
+            if owner is not None
+            for held in (owner.attributes, owner.scope.bindings)
+            for binding in held.get(node.attr, ())
+        ]
 
     def _spelled_by(self, bindings: list[Binding]) -> Strings:
         found = set[str]()
@@ -127,7 +160,7 @@ class Names:
             found = set[str]()
             for binding in scope.bindings[name][:MAX_BINDINGS]:
                 found |= self.named_by(binding)
-            self._bound[key] = _trimmed(found)
+            self._bound[key] = trimmed(found)
         return self._bound[key]
 
     def named_by(self, binding: Binding) -> set[str]:
@@ -155,113 +188,72 @@ class Names:
             return NOTHING
         found = self.of(base)
         for attr in reversed(chain):
-            found = _trimmed({name for start in found for name in self.joined(start, attr)})
+            found = trimmed({name for start in found for name in self.joined(start, attr)})
         return found
 
     def joined(self, base: str, attr: str) -> set[str]:
         """Names of `base.attr`, through the submission's own classes and instances."""
         if attr == "__class__" and base.endswith("()"):
             return {base[:-2]}
+        if base == "types.ModuleType()" and self._ran_in:
+            return set(self.global_(attr))
+        if base in self.objects:
+            return set(self.of(self.objects[base][attr])) if attr in self.objects[base] else set()
         owner = self.layout.classes.get(base.removesuffix("()"))
-        if owner is None:
-            return {f"{base}.{attr}"}
-        return self._member(owner, attr)
+        if owner is not None:
+            return self._member(owner, attr)
+        return {f"{base}.{attr}"} | (self._set_on(base, attr) if base[0] == "." else set())
 
-    def _member(self, owner: Class, attr: str) -> set[str]:
+    def _set_on(self, base: str, attr: str) -> set[str]:
+        """What is assigned to that attribute of the submission's own function or object."""
+        found = set[str]()
+        for owner, binding in self.layout.set_attributes.get(attr, ())[:MAX_CALLERS]:
+            if base in self.of(owner):
+                found |= self.named_by(binding)
+        return found
+
+    def _member(self, owner: Class, attr: str, depth: int = 0) -> set[str]:
         found = set[str]()
         for binding in owner.attributes.get(attr, [])[:MAX_BINDINGS]:
             found |= self.named_by(binding)
         if attr in owner.scope.bindings:
             found |= self.bound(owner.scope, attr)
+            if attr in owner.methods and _is_property(owner.methods[attr]):
+                found |= self._result(owner.methods[attr].path)
+        if found or depth > MAX_LINEAGE:
+            return found
+        found |= self._set_on(f"{owner.path}()", attr) | self._set_on(owner.path, attr)
+        bases = [self.layout.classes.get(n) for b in owner.node.bases[:8] for n in self.of(b)]
+        for parent in [known for known in bases if known is not None and known is not owner]:
+            inherited = self._member(parent, attr, depth + 1)
+            found |= inherited - {f"{parent.path}.{attr}"}
         return found or {f"{owner.path}.{attr}"}
 
     def _call(self, node: ast.Call) -> Strings:
         found = set[str]()
-        if isinstance(node.func, ast.Call) and "operator.attrgetter" in self.of(node.func.func):
-            return self._got(node.args, node.func.args)
-        if isinstance(node.func, ast.Attribute):
-            found |= self._namespace_item(node.func, node.args)
         for name in self.of(node.func):
-            special = _SPECIAL.get(name)
+            special = CALLEES.get(name)
             found |= special(self, node) if special else self._result(name)
-        return frozenset(found)
+        return frozenset(found | called(self, node))
 
     def _result(self, name: str) -> set[str]:
         function = self.functions.get(name)
-        if function is None:
-            return {f"{name}()"}
-        found = {f"{name}()"}
-        for value in function.returns[:8]:
-            found |= self.of(value)
-        return found
-
-    def _namespace_item(self, method: ast.Attribute, arguments: list[ast.expr]) -> Strings:
-        """`x.__dict__.get("y")`, `sys.modules.get("y")`, `x.__getattribute__("y")`."""
-        if method.attr in {"get", "pop", "setdefault", "__getitem__"} and arguments:
-            return self._item(self.of(method.value), arguments[0])
-        if method.attr == "__getattribute__" and arguments:
-            if len(arguments) == 2:
-                return self._got(arguments[:1], arguments[1:])
-            return self._got([method.value], arguments)
-        return NOTHING
-
-    def _got(self, owners: list[ast.expr], keys: list[ast.expr]) -> Strings:
-        """`getattr(owner, key)`, where the key may hold dots."""
-        if not owners or not keys:
-            return NOTHING
-        found = set[str]()
-        for key in self.strings(keys[0]):
-            names = set(self.of(owners[0]))
-            for attr in key.split(".")[:MAX_CHAIN]:
-                names = {name for base in names for name in self.joined(base, attr)}
-            found |= names
-        return _trimmed(found)
-
-    def _getattr(self, node: ast.Call) -> Strings:
-        return self._got(node.args[:1], node.args[1:2])
-
-    def _type(self, node: ast.Call) -> Strings:
-        if len(node.args) != 1:
-            return NOTHING
-        return frozenset(n[:-2] for n in self.of(node.args[0]) if n.endswith("()"))
-
-    def _module(self, node: ast.Call) -> Strings:
-        return self.strings(node.args[0]) if node.args else NOTHING
-
-    def _dunder_import(self, node: ast.Call) -> Strings:
-        if len(node.args) + len(node.keywords) > 1:
-            return self._module(node)
-        return frozenset(text.split(".")[0] for text in self._module(node))
-
-    def _vars(self, node: ast.Call) -> Strings:
-        if not node.args:
-            return frozenset({MODULE_NAMESPACE})
-        return frozenset(f"{name}.__dict__" for name in self.of(node.args[0]))
-
-    def _first(self, node: ast.Call) -> Strings:
-        return self.of(node.args[0]) if node.args else NOTHING
+        if function is not None:
+            return {f"{name}()"}.union(*(self.of(value) for value in function.returns[:8]))
+        if name in self.layout.lambdas:
+            return set(self.of(self.layout.lambdas[name].body))
+        return {f"{name}()"}
 
     def _subscript(self, node: ast.Subscript) -> Strings:
         bases = self.of(node.value)
-        found = set(self._item(bases, node.slice))
+        found = set(item(self, bases, node.slice))
+        if isinstance(node.value, ast.Name) and node.value.id in self._ran_in:
+            found |= {n for key in self.strings(node.slice) for n in self.global_(key)}
         for value in self.bindings.elements(node.value, None):
             found |= self.of(value)
         return frozenset(found or {f"{base}[]" for base in bases})
 
-    def _item(self, bases: Strings, key: ast.expr) -> Strings:
-        found = set[str]()
-        for base in bases:
-            if base == MODULE_NAMESPACE:
-                found |= {n for text in self.strings(key) for n in self._global(text)}
-            elif base == "builtins":
-                found |= {f"builtins.{text}" for text in self.strings(key)}
-            elif base == "sys.modules":
-                found |= self.strings(key) or _own_module(key) or {SOME_MODULE}
-            elif base.endswith(".__dict__"):
-                found |= {f"{base.removesuffix('.__dict__')}.{t}" for t in self.strings(key)}
-        return frozenset(found)
-
-    def _global(self, name: str) -> Strings:
+    def global_(self, name: str) -> Strings:
         if name in self.layout.module.bindings:
             return self.bound(self.layout.module, name)
         return self._unbound(name)
@@ -276,10 +268,15 @@ class Names:
         return self.of(node.value)
 
     def _lambda(self, node: ast.Lambda) -> Strings:
-        return frozenset({".<lambda>"})
+        return frozenset({lambda_path(node)})
 
     def _literal(self, node: ast.Constant) -> Strings:
         return frozenset({"None"}) if node.value is None else NOTHING
+
+
+def _is_property(function: Function) -> bool:
+    plain = (d.id if isinstance(d, ast.Name) else "" for d in function.decorators)
+    return any(name in {"property", "cached_property"} for name in plain)
 
 
 def _receiver(function: Function, name: str) -> set[str]:
@@ -289,31 +286,12 @@ def _receiver(function: Function, name: str) -> set[str]:
     return {f"{owner.path}()"}
 
 
-def _own_module(key: ast.expr) -> set[str]:
-    """`sys.modules[__name__]` is the submission itself."""
-    return {"<globals>"} if isinstance(key, ast.Name) and key.id == "__name__" else set()
-
-
-def _trimmed(names: set[str] | Strings) -> Strings:
+def trimmed(names: set[str] | Strings) -> Strings:
     if len(names) > MAX_NAMES:
         names = set(sorted(names)[:MAX_NAMES])
     return frozenset(name for name in names if len(name) <= MAX_CHARACTERS)
 
 
-_SPECIAL = {
-    "builtins.getattr": Names._getattr,
-    "inspect.getattr_static": Names._getattr,
-    "builtins.type": Names._type,
-    "importlib.import_module": Names._module,
-    "builtins.__import__": Names._dunder_import,
-    "builtins.vars": Names._vars,
-    "builtins.globals": Names._vars,
-    "builtins.locals": Names._vars,
-    "functools.partial": Names._first,
-    "functools.wraps": Names._first,
-    "builtins.list": Names._first,
-    "builtins.tuple": Names._first,
-}
 _RESOLVE: dict[type[ast.AST], Callable[[Names, Any], Strings]] = {
     ast.Name: Names._name,
     ast.Attribute: Names._attribute,

@@ -22,6 +22,8 @@ class Binding:
     function: Function | None = None
     owner: Class | None = None
     parameter: tuple[Function, str] | None = None
+    of_lambda: tuple[ast.Lambda, str] | None = None
+    """A parameter of that lambda."""
 
 
 @dataclass(slots=True, eq=False)

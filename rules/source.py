@@ -7,13 +7,17 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from integrity.finding import Span
+from integrity.rules.answer import Answer, Links
+from integrity.rules.callees import arguments
 from integrity.rules.cuda import DeviceCode, device_code
 from integrity.rules.facts import Call, Read, Write, writes_of
 from integrity.rules.flow import Flow
 from integrity.rules.layout import Layout
 from integrity.rules.names import Names
+from integrity.rules.payload import MAX_ROUNDS, unpacked
 from integrity.rules.reach import Reach, entries
 from integrity.rules.scopes import Class, Function
 from integrity.rules.strings import Strings
@@ -27,10 +31,26 @@ class Source:
         self.is_cuda = path.suffix in {".cu", ".cuh"}
         self.entry = entry
         self.tree = ast.parse("" if self.is_cuda else text)
+        self._read()
+        for _ in range(MAX_ROUNDS):
+            if not unpacked(self):
+                break
+            self._forget()
+            self._read()
+
+    def _forget(self) -> None:
+        """Drop what was derived from the tree before payloads joined it."""
+        for name in [
+            name for name in vars(self) if isinstance(vars(Source).get(name), cached_property)
+        ]:
+            del self.__dict__[name]
+
+    def _read(self) -> None:
         self.layout = Layout(self.tree)
+        self._live: dict[tuple[type[ast.AST], ...], list[ast.AST]] = {}
         self._names = Names(self.layout)
-        Reach(self.layout, self._names, entry)
-        self.entries: list[Function] = entries(self.layout, self._names, entry)
+        Reach(self.layout, self._names, self.entry)
+        self.entries: list[Function] = entries(self.layout, self._names, self.entry)
 
     def names(self, node: ast.AST) -> Strings:
         """Dotted names an expression may stand for."""
@@ -39,6 +59,14 @@ class Source:
     def strings(self, node: ast.expr) -> Strings:
         """Strings an expression may spell."""
         return self._names.strings(node)
+
+    def arguments(self, node: ast.Call) -> list[ast.expr]:
+        """Positional arguments, with those of a partial and of `*` laid out."""
+        return arguments(self._names, node)
+
+    def elements(self, node: ast.expr) -> list[ast.expr]:
+        """Items of a literal, or of what a name is bound to."""
+        return self._names.bindings.elements(node, None)
 
     def function(self, path: str) -> Function | None:
         """The submission's own function of that path, or what calling an instance runs."""
@@ -70,19 +98,24 @@ class Source:
         """Where returned values come from."""
         return Flow(self)
 
-    @cached_property
+    @property
     def live_nodes(self) -> list[ast.AST]:
-        """Nodes the harness can reach, in the order of the text."""
-        place = self.layout.place
-        return [n for n in self.layout.order if place[n].function.live and not place[n].guarded]
+        return self.live(*self.layout.kinds)
+
+    def live(self, *kinds: type[ast.AST]) -> list[Any]:
+        """Nodes of those types that the harness can reach, in the order of the text."""
+        if kinds not in self._live:
+            place, nodes = self.layout.place, self.layout.nodes(*kinds)
+            live = (n for n in nodes if (p := place[n]).function.live and not p.guarded)
+            self._live[kinds] = list(live)
+        return self._live[kinds]
 
     @cached_property
     def calls(self) -> list[Call]:
         """Calls in live code."""
         return [
             Call(node, self.names(node.func), self.function_of(node))
-            for node in self.live_nodes
-            if isinstance(node, ast.Call)
+            for node in self.live(ast.Call)
         ]
 
     @cached_property
@@ -108,8 +141,8 @@ class Source:
         """Attributes and names that live code looks at."""
         return [
             Read(node, self.names(node), self.function_of(node))
-            for node in self.live_nodes
-            if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load)
+            for node in self.live(ast.Attribute, ast.Name)
+            if isinstance(node.ctx, ast.Load)
         ]
 
     @cached_property
@@ -122,17 +155,15 @@ class Source:
         """Attributes that live code assigns to, and what they may be."""
         return [
             (node, self.names(node))
-            for node in self.live_nodes
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+            for node in self.live(ast.Attribute)
+            if isinstance(node.ctx, ast.Store)
         ]
 
     @cached_property
     def texts(self) -> list[tuple[ast.expr, str]]:
         """Strings in live code that are not documentation, folded where they are assembled."""
         found: list[tuple[ast.expr, str]] = []
-        for node in self.live_nodes:
-            if not isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
-                continue
+        for node in self.live(ast.Constant, ast.JoinedStr, ast.BinOp):
             if node not in self.documentation and not self._is_part(node):
                 found += [(node, text) for text in sorted(self.strings(node))]
         return found
@@ -178,11 +209,24 @@ class Source:
             scope = self.layout.place[node].scope.find(node.id)
             bound = scope.bindings[node.id] if scope else []
         elif isinstance(node, ast.Attribute):
-            owners = (self.layout.classes.get(n.removesuffix("()")) for n in self.names(node.value))
-            bound = [b for owner in owners if owner for b in owner.attributes.get(node.attr, [])]
+            bound = self._names.members(node)
         else:
             return []
         return [value for binding in bound[:16] for value in self._names.bindings.values(binding)]
+
+    def literal(self, node: ast.expr) -> Any:
+        """The value of an expression made of literals, or None where it depends on more."""
+        return self._names.literals.of(node)
+
+    @cached_property
+    def links(self) -> Links:
+        """Which calls write to what, and which of them launch kernels."""
+        return Links(self)
+
+    @cached_property
+    def answer(self) -> Answer:
+        """What the returned values of the entry are made from."""
+        return Answer(self, [value for function in self.entries for value in function.returns])
 
     def below(self, node: ast.AST, limit: int = 400) -> Iterator[ast.AST]:
         """A node and what it holds, breadth first; only so many, so that it stays linear."""
@@ -219,8 +263,8 @@ class Source:
         """Strings that stand alone as statements: docstrings."""
         return frozenset(
             node.value
-            for node in self.layout.order
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            for node in self.layout.nodes(ast.Expr)
+            if isinstance(node.value, ast.Constant)
         )
 
     @cached_property

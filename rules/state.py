@@ -25,7 +25,15 @@ STORING = {
     "appendleft",
     "set",
 }
-READ_ONLY = ("builtins.", "torch.", "math.", "numpy.", "functools.", "inspect.")
+READ_ONLY = (
+    "builtins.",
+    "torch.",
+    "math.",
+    "numpy.",
+    "functools.",
+    "inspect.",
+    "triton.language.",  # writes where a kernel's caller passed, which its launch says
+)
 ADDRESSES = {"data_ptr", "untyped_storage", "storage", "__cuda_array_interface__", "ctypes"}
 MAX_CALL_DEPTH = 6
 Rewrites = dict[tuple[Function, str], list[tuple[int, ast.AST]]]
@@ -79,7 +87,7 @@ class State:
     def stores(self) -> list[Store]:
         """Every place in live functions that keeps a value beyond the call."""
         found: list[Store] = []
-        for node in self.source.live_nodes:
+        for node in self.source.live(ast.Call, ast.Name, ast.Attribute, ast.Subscript):
             function = self.source.function_of(node)
             if isinstance(function.node, ast.Module):
                 continue
@@ -159,7 +167,7 @@ class State:
     def _written(self) -> list[tuple[ast.AST, Origin]]:
         found = [
             (node, origin)
-            for node in self.source.live_nodes
+            for node in self.source.live(ast.Subscript, ast.AugAssign, ast.Call)
             for target in self._written_by(node)
             for origin in self.flow.origins(target)
         ]

@@ -102,8 +102,8 @@ class TryFallback(Rule):
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
-        for node in source.live_nodes:
-            if isinstance(node, ast.ExceptHandler) and not self._is_innocent(source, node):
+        for node in source.live(ast.ExceptHandler):
+            if not self._is_innocent(source, node):
                 for call, name in self._library_calls(source, node):
                     yield self.finding(source.span(call), f"falls back to {name} when it fails")
 

@@ -1,0 +1,235 @@
+"""What the entry's answer is made from: a backward slice from what it returns.
+
+Order is ignored, as in names: an expression feeds the answer if it is part of a returned
+value, of something bound to a name there, or of a call that was handed such a name.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from integrity.rules.facts import Call
+from integrity.rules.flow import Origins
+from integrity.rules.scopes import Function
+
+if TYPE_CHECKING:
+    from integrity.rules.source import Source
+
+MAX_NODES = 40_000
+KERNEL_DECORATORS = (
+    "triton.jit",
+    "triton.autotune",
+    "triton.heuristics",
+    "triton.experimental.",
+    "numba.cuda.",
+    "numba.njit",
+    "numba.jit",
+    "numba.vectorize",
+    "numba.guvectorize",
+    "cupy.fuse",
+    "cupyx.jit",
+    "tilelang.",
+    "warp.kernel",
+    "helion.kernel",
+    "cutlass.cute.",
+    "taichi.kernel",
+)
+COMPILERS = (
+    "cupy.RawKernel",
+    "cupy.RawModule",
+    "cupy.ElementwiseKernel",
+    "cupy.ReductionKernel",
+    "torch.utils.cpp_extension",
+    "torch.cuda._compile_kernel",
+    "torch.ops.",
+    "ctypes.",
+    "cffi.",
+    "cuda.",
+    "pycuda.",
+    "tilelang.",
+    "cutlass.",
+    "thunderkittens",
+    "tvm.",
+    "hidet.",
+    "mojo.",
+)
+SETUP_ONLY = ("ctypes.c_", "ctypes.POINTER", "ctypes.byref", "ctypes.cast", "ctypes.sizeof")
+
+
+class Answer:
+    """Expressions and calls that the entry's answer depends on."""
+
+    def __init__(self, source: Source, values: list[ast.expr]) -> None:
+        self.source = source
+        self.nodes: set[ast.AST] = set()
+        self.calls: list[ast.Call] = []
+        self._pending: list[ast.AST] = list(values)
+        self._functions: set[Function] = set()
+        while self._pending and len(self.nodes) < MAX_NODES:
+            node = self._pending.pop()
+            if node not in self.nodes:
+                self.nodes.add(node)
+                self._visit(node)
+
+    def _visit(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Name):
+            self._through_name(node)
+        elif isinstance(node, ast.Attribute):
+            self._pending += self.source.assigned(node)
+            self._pending += self.source.links.handed.get(f".{node.attr}", ())
+            self._pending.append(node.value)
+        elif isinstance(node, ast.Call):
+            self.calls.append(node)
+            self._through_call(node)
+        else:
+            self._pending += [c for c in ast.iter_child_nodes(node) if isinstance(c, _VALUES)]
+
+    def _through_name(self, node: ast.Name) -> None:
+        self._pending += self.source.assigned(node)
+        place = self.source.layout.place.get(node)
+        scope = place.scope.find(node.id) if place else None
+        if scope is not None and scope.kind != "module":
+            self._pending += self.source.links.handed_name.get((scope, node.id), ())
+
+    def _through_call(self, node: ast.Call) -> None:
+        self._pending += [node.func, *node.args, *node.keywords]
+        for name in self.source.names(node.func):
+            function = self.source.function(name)
+            if function is not None and function not in self._functions:
+                self._functions.add(function)
+                self._pending += function.returns
+                self._pending += self.source.links.inside.get(function, ())
+
+    @cached_property
+    def launches(self) -> list[ast.Call]:
+        """Calls among them that run a kernel of the submission's own."""
+        return [call for call in self.calls if call in self.source.links.launches]
+
+
+STORES = {"store", "atomic_add", "atomic_max", "atomic_min", "atomic_cas", "atomic_xchg"}
+
+
+def stored_parameters(source: Source, kernel: Function) -> set[str]:
+    """Parameters of a Triton kernel that its stores and atomics point into."""
+    found = set[str]()
+    for node in ast.walk(kernel.node):
+        match node:
+            case ast.Call(ast.Attribute(attr=name), [target, *_]) if name in STORES:
+                found |= _reached(source, target)
+    return found & set(kernel.parameters)
+
+
+def _reached(source: Source, node: ast.expr) -> set[str]:
+    """Names in an expression and, six steps deep, in what those are bound to."""
+    found, pending = set[str](), [(node, 0)]
+    while pending and len(found) < 200:
+        expression, depth = pending.pop()
+        for part in source.below(expression, 100):
+            if isinstance(part, ast.Name) and part.id not in found:
+                found.add(part.id)
+                if depth < 6:
+                    pending += [(value, depth + 1) for value in source.assigned(part)]
+    return found
+
+
+_VALUES = (ast.expr, ast.keyword, ast.comprehension, ast.FormattedValue)
+
+
+class Links:
+    """Which calls are handed what, and which of them launch kernels."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.handed_name: dict[tuple[object, str], list[ast.AST]] = defaultdict(list)
+        """Calls and stores that may write to what a name holds."""
+
+        self.handed: dict[str, list[ast.AST]] = defaultdict(list)
+        """The same for `.attribute`."""
+
+        self.inside: dict[Function, list[ast.AST]] = defaultdict(list)
+        """Calls in a function that return nothing but write to what they are given."""
+
+        for node in source.live(ast.Call, ast.Assign, ast.AugAssign):
+            self._note(node)
+
+    def _note(self, node: ast.Call | ast.Assign | ast.AugAssign) -> None:
+        if isinstance(node, ast.Call):
+            given: list[ast.AST] = [*node.args, *(k.value for k in node.keywords)]
+            if node in self.launches:
+                given = self._written(node) or given
+            if isinstance(node.func, ast.Attribute):
+                given.append(node.func.value)
+            if isinstance(self.source.parent(node), ast.Expr):
+                self.inside[self.source.function_of(node)].append(node)
+            self._hand(given, node)
+            return
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if isinstance(target, ast.Subscript) or isinstance(node, ast.AugAssign):
+                self._hand([target], node.value)
+
+    def _hand(self, given: list[ast.AST], node: ast.AST) -> None:
+        for argument in given:
+            for part in self.source.below(argument, 60):
+                if isinstance(part, ast.Name):
+                    place = self.source.layout.place.get(part)
+                    scope = place.scope.find(part.id) if place else None
+                    if scope is not None and scope.kind != "module":
+                        self.handed_name[scope, part.id].append(node)
+                elif isinstance(part, ast.Attribute) and not isinstance(part.ctx, ast.Store):
+                    self.handed[f".{part.attr}"].append(node)
+
+    def _written(self, launch: ast.Call) -> list[ast.AST]:
+        """Arguments that a launch may write to; none where that can't be told.
+
+        Parameters that a Triton kernel stores to; else what the caller allocated itself.
+        """
+        kernel = self._kernel(launch)
+        stored = stored_parameters(self.source, kernel) if kernel else set()
+        if kernel and stored:
+            pairs = zip(kernel.parameters, launch.args, strict=False)
+            found = [argument for name, argument in pairs if name in stored]
+            return found + [k.value for k in launch.keywords if k.arg in stored]
+        given = [*launch.args, *(k.value for k in launch.keywords)]
+        fresh = [a for a in given if any(o.kind == "allocation" for o in self._origins(a))]
+        return list(fresh)
+
+    def _origins(self, node: ast.expr) -> Origins:
+        return self.source.flow.origins(node)
+
+    def _kernel(self, launch: ast.Call) -> Function | None:
+        callee = launch.func.value if isinstance(launch.func, ast.Subscript) else launch.func
+        found = [f for n in self.source.names(callee) if (f := self.source.function(n))]
+        return found[0] if len(found) == 1 and self.is_kernel(found[0]) else None
+
+    @cached_property
+    def launches(self) -> set[ast.Call]:
+        """Live calls that run a kernel of the submission's own."""
+        return {call.node for call in self.source.calls if self._is_launch(call)}
+
+    def _is_launch(self, call: Call) -> bool:
+        node = call.node
+        if isinstance(node.func, ast.Subscript):
+            return bool(self.source.names(node.func.value)) or self._is_own_value(node.func.value)
+        for name in call.names:
+            if name.startswith(COMPILERS) and not name.startswith(SETUP_ONLY):
+                return True
+            function = self.source.function(name)
+            if function is not None and self.is_kernel(function):
+                return True
+        return False
+
+    def _is_own_value(self, node: ast.expr) -> bool:
+        """`self.kernels[name][grid](...)`: whatever it is, it is launched on a grid."""
+        return isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+
+    def is_kernel(self, function: Function) -> bool:
+        """Whether a decorator makes the function a kernel."""
+        return any(
+            name.startswith(KERNEL_DECORATORS)
+            for decorator in function.decorators
+            for name in self.source.names(decorator)
+        )

@@ -1,0 +1,107 @@
+"""Which tests have the same outcome on every call a harness makes."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from integrity.rules.source import Source
+
+HUGE = 1 << 26
+"""Elements in one dimension or tensor that no benchmark's problem has as its least:
+64 Mi of float32 are 256 MB, a hundred times a usual workload."""
+
+MAX_DIMENSIONS = 7
+SIZES = {"numel", "nelement", "size", "shape", "len", "stride", "nbytes", "element_size"}
+DIMENSIONS = {"dim", "ndim", "ndimension"}
+ENVIRONMENT = {"os.environ.get", "os.getenv"}
+FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt,
+    ast.Gt: ast.Lt,
+    ast.LtE: ast.GtE,
+    ast.GtE: ast.LtE,
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+}
+
+
+def outcome(source: Source, test: ast.expr, depth: int = 0) -> bool | None:
+    """What the test always gives, or None where it may give either."""
+    if depth > 8:
+        return None
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = outcome(source, test.operand, depth + 1)
+        return None if inner is None else not inner
+    if isinstance(test, ast.BoolOp):
+        return _combined(test, [outcome(source, part, depth + 1) for part in test.values[:16]])
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        known = _compared(source, test)
+        if known is not None:
+            return known
+    known = source.literal(test)
+    if isinstance(known, bool | int | str):
+        return bool(known)
+    value = source.assigned(test)
+    if isinstance(test, ast.Name | ast.Attribute) and len(value) == 1:
+        return outcome(source, value[0], depth + 1)
+    return None
+
+
+def _combined(test: ast.BoolOp, parts: list[bool | None]) -> bool | None:
+    decides = isinstance(test.op, ast.Or)
+    if decides in parts:
+        return decides
+    return not decides if all(part is not None for part in parts) else None
+
+
+def _compared(source: Source, test: ast.Compare) -> bool | None:
+    left, right, op = test.left, test.comparators[0], type(test.ops[0])
+    environment = _environment(source, left)
+    if environment is not None:
+        return _against(op, environment, source.literal(right))
+    if (limit := source.literal(right)) is not None:
+        return _sized(source, left, op, limit)
+    if (limit := source.literal(left)) is not None and op in FLIPPED:
+        return _sized(source, right, FLIPPED[op], limit)
+    return None
+
+
+def _environment(source: Source, node: ast.expr) -> str | None:
+    """What reading a variable gives on a machine that does not set it."""
+    if not (isinstance(node, ast.Call) and source.names(node.func) & ENVIRONMENT):
+        return None
+    default = source.literal(node.args[1]) if len(node.args) > 1 else ""
+    return default if isinstance(default, str) else None
+
+
+def _against(op: type[ast.cmpop], text: str, other: object) -> bool | None:
+    if op is ast.Eq and isinstance(other, str):
+        return text == other
+    if op is ast.NotEq and isinstance(other, str):
+        return text != other
+    if op is ast.In and isinstance(other, list | str):
+        return text in other if isinstance(other, list) else None
+    return None
+
+
+def _sized(source: Source, node: ast.expr, op: type[ast.cmpop], limit: object) -> bool | None:
+    """A size against a bound that every problem is on one side of."""
+    if isinstance(limit, bool) or not isinstance(limit, int | float):
+        return None
+    words = source.words(node)
+    if words & DIMENSIONS and not words & SIZES:
+        large, small = limit >= MAX_DIMENSIONS, limit < 1
+    elif words & SIZES:
+        large, small = limit >= HUGE, limit < 0 or (limit == 0 and op in {ast.LtE, ast.Eq})
+    else:
+        return None
+    if large and op in {ast.Gt, ast.GtE, ast.Eq}:
+        return False
+    if large and op in {ast.Lt, ast.LtE, ast.NotEq}:
+        return True
+    if small and op in {ast.Lt, ast.LtE, ast.Eq}:
+        return False
+    if small and op in {ast.Gt, ast.GtE, ast.NotEq}:
+        return True
+    return None
