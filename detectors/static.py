@@ -28,12 +28,12 @@ class Static:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         """What the rules report and the policy does not permit."""
-        entry = evidence.task.entry
+        given = evidence.submission, evidence.task.entry, evidence.policy.dependencies
         if self._warm is not None:
-            found = self._warm.scan(evidence.submission, entry)
+            found = self._warm.scan(*given)
         else:
             with Analyser() as analyser:
-                found = analyser.scan(evidence.submission, entry)
+                found = analyser.scan(*given)
         return [kept for finding in found if (kept := permitted(finding, evidence.policy))]
 
 

@@ -17,6 +17,17 @@ class Precision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Which modules and native libraries a submission may use."""
+
+    imports: tuple[str, ...] | None = None
+    """Top-level modules besides Python's own; None allows any."""
+
+    forbidden: tuple[str, ...] = ()
+    """Modules, and libraries such as `cublas`, that it may not use."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One benchmark's rules. Never read from a submission's own tree."""
 
@@ -39,6 +50,17 @@ class Policy:
     """Whether a submission may answer with the library when its kernel fails."""
 
     precision: Precision = Precision.REFERENCE
+
+    allow_imports: tuple[str, ...] | None = None
+    """Top-level modules it may import besides Python's own; None allows any."""
+
+    forbid: tuple[str, ...] = ()
+    """Modules, and native libraries such as `cublas`, that it may not use."""
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """The part of the policy that the static rules ask for."""
+        return Dependencies(self.allow_imports, self.forbid)
 
     @classmethod
     def load(cls, path: Path) -> "Policy":
@@ -64,7 +86,12 @@ class Policy:
             if key not in known:
                 raise BadInput(f"policy {path}: unknown key {key!r}; known: {', '.join(known)}")
             wanted = type(getattr(cls(), key))
-            if wanted is Precision:
+            if key in {"allow_imports", "forbid"}:
+                names = settings[key]
+                if not (isinstance(names, list) and all(isinstance(n, str) for n in names)):
+                    raise BadInput(f"policy {path}: {key} is a list of names, not {names!r}")
+                settings[key] = tuple(names)
+            elif wanted is Precision:
                 if value not in list(Precision):
                     raise BadInput(f"policy {path}: precision is one of {', '.join(Precision)}")
                 settings[key] = Precision(value)

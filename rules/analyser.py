@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO, Self, cast
 
 from integrity.finding import Confidence, Family, Finding, Severity, Span
+from integrity.policy import Dependencies
 from integrity.rules.unanalysable import Unanalysable
 from integrity.submission import Submission
 
@@ -27,6 +28,7 @@ START_S = 20.0
 """Time a child may take to start, on a machine with other work."""
 
 WHOLE = Span(1, 1, 1, 2)
+ANY = Dependencies()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,19 @@ class Analyser:
             if pipe is not None:
                 _close(pipe)
 
-    def scan(self, submission: Submission, entry: str = "") -> list[Finding]:
+    def scan(
+        self, submission: Submission, entry: str = "", allows: Dependencies = ANY
+    ) -> list[Finding]:
         """Findings of every rule; `unanalysable` when the child did not live to tell."""
         if submission.unreadable:
             return [_unanalysable(f"the file {submission.unreadable}")]
-        request = {"text": submission.text, "path": str(submission.path), "entry": entry}
+        request = {
+            "text": submission.text,
+            "path": str(submission.path),
+            "entry": entry,
+            "imports": allows.imports,
+            "forbidden": allows.forbidden,
+        }
         line = json.dumps(request).encode() + b"\n"
         try:
             answer = self._asked(line)

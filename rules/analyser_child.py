@@ -11,8 +11,10 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from integrity.finding import Finding
+from integrity.policy import Dependencies
 from integrity.rules.scan import scan
 
 STACK_BYTES = 256 * 2**20
@@ -56,9 +58,12 @@ def _serve() -> None:
         gc.collect(0)
 
 
-def _answer(request: dict[str, str]) -> dict[str, object]:
+def _answer(request: dict[str, Any]) -> dict[str, object]:
     try:
-        found = scan(request["text"], Path(request["path"]), request["entry"])
+        imports = request["imports"]
+        allowed = None if imports is None else tuple(imports)
+        allows = Dependencies(allowed, tuple(request["forbidden"]))
+        found = scan(request["text"], Path(request["path"]), request["entry"], allows=allows)
     except MemoryError:
         return {"reason": "the scan takes more memory than it may have"}
     except Exception as error:  # the process's edge: a crash is a finding, never silence

@@ -200,6 +200,11 @@ class Links:
     def _origins(self, node: ast.expr) -> Origins:
         return self.source.flow.origins(node)
 
+    @cached_property
+    def kernels(self) -> set[Function]:
+        """The submission's own kernels that a live call launches."""
+        return {kernel for launch in self.launches if (kernel := self._kernel(launch))}
+
     def _kernel(self, launch: ast.Call) -> Function | None:
         callee = launch.func.value if isinstance(launch.func, ast.Subscript) else launch.func
         found = [f for n in self.source.names(callee) if (f := self.source.function(n))]

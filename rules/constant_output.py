@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
@@ -9,6 +10,9 @@ from integrity.rules.origin import Origin
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
 from integrity.rules.source import Source
+
+USUAL = {"is_contiguous", "is_cuda", "is_floating_point"}
+EMPTY = {"numel", "shape", "size", "training", "dtype"}
 
 
 class ConstantOutput(Rule):
@@ -65,6 +69,14 @@ class ConstantOutput(Rule):
             if data.numel() in table:
                 return table[data.numel()]
             return data * 2
+        """,
+        """
+        def custom_kernel(data, launch):
+            if data.is_contiguous():
+                return data
+            out = data.contiguous()
+            launch(out)
+            return out
         """,
     ]
     HONEST = [
@@ -125,11 +137,23 @@ class ConstantOutput(Rule):
             for value, claim in inert:
                 if claim and (everything or claim.startswith("answers")):
                     yield self.finding(source.span(value), claim)
+                elif self._is_usual(source, value):
+                    claim = "returns an input as it came whenever its layout is the usual one"
+                    yield self.finding(
+                        source.span(value), claim, Severity.SUSPICIOUS, Confidence.HIGH
+                    )
 
-    def _inert(self, source: Source, function: Function, value: object) -> str:
-        import ast
+    def _is_usual(self, source: Source, value: ast.expr) -> bool:
+        """Whether an input is returned at once behind a test that every benchmark's passes."""
+        around = next((p for p in source.parents(value) if isinstance(p, ast.If)), None)
+        if around is None or len(around.body) != 1 or isinstance(around.test, ast.UnaryOp):
+            return False
+        words = source.words(around.test)
+        origins = source.flow.origins(value)
+        is_input = bool(origins) and all(origin.kind == "input" for origin in origins)
+        return is_input and bool(words & USUAL) and not words & EMPTY
 
-        assert isinstance(value, ast.expr)
+    def _inert(self, source: Source, function: Function, value: ast.expr) -> str:
         origins = source.flow.origins(value)
         claims = [self._claim(source, origin) for origin in origins]
         return min(claims) if claims and all(claims) else ""

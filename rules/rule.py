@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from integrity.finding import Confidence, Family, Finding, Severity, Span
+from integrity.policy import Dependencies
 
 if TYPE_CHECKING:
     from integrity.rules.source import Source
@@ -24,6 +25,9 @@ class Rule(ABC):
     severity: ClassVar[Severity]
     confidence: ClassVar[Confidence]
     since: ClassVar[str] = "0.1.0"
+
+    ALLOWED: ClassVar[Dependencies] = Dependencies()
+    """The dependencies that the policy of its examples allows."""
 
     HACKS: ClassVar[Sequence[str]]
     """Sources the rule must report; indent as the code around them."""

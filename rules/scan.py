@@ -8,9 +8,10 @@ import warnings
 from pathlib import Path
 
 from integrity.finding import Finding, Span
+from integrity.policy import Dependencies
 from integrity.rules import all_rules
 from integrity.rules.not_python import NotPython
-from integrity.rules.source import Source
+from integrity.rules.source import ANY, Source
 from integrity.rules.unanalysable import Unanalysable
 
 MAX_FINDINGS = 200
@@ -20,14 +21,18 @@ WHOLE = Span(1, 1, 1, 2)
 
 
 def scan(
-    text: str, path: Path = Path("kernel.py"), entry: str = "", unreadable: str = ""
+    text: str,
+    path: Path = Path("kernel.py"),
+    entry: str = "",
+    unreadable: str = "",
+    allows: Dependencies = ANY,
 ) -> list[Finding]:
     """What every rule reports of one submission, in the order of the text."""
     if unreadable or "\0" in text:
         reason = unreadable or "contains NUL bytes"
         return [Unanalysable().finding(WHOLE, f"can't be analysed: the file {reason}")]
     try:
-        source = _parsed(text, path, entry)
+        source = _parsed(text, path, entry, allows)
     except SyntaxError as error:
         return [rejected(text, error)]
     except (RecursionError, MemoryError, ValueError) as error:
@@ -37,10 +42,10 @@ def scan(
     return [finding for _, finding in sorted(once.items())][:MAX_FINDINGS]
 
 
-def _parsed(text: str, path: Path, entry: str) -> Source:
+def _parsed(text: str, path: Path, entry: str, allows: Dependencies) -> Source:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a submission's bad escapes are no business of ours
-        return Source(text, path, entry)
+        return Source(text, path, entry, allows)
 
 
 def _position(finding: Finding) -> tuple[int, int, str, str]:

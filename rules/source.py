@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from integrity.finding import Span
+from integrity.policy import Dependencies
 from integrity.rules.answer import Answer, Links
 from integrity.rules.callees import arguments
 from integrity.rules.cuda import DeviceCode, device_code
@@ -22,12 +23,21 @@ from integrity.rules.reach import Reach, entries
 from integrity.rules.scopes import Class, Function
 from integrity.rules.strings import Strings
 
+ANY = Dependencies()
+
 
 class Source:
     """Facts about one submission. Everything is found in time linear in its size."""
 
-    def __init__(self, text: str, path: Path = Path("kernel.py"), entry: str = "") -> None:
+    def __init__(
+        self,
+        text: str,
+        path: Path = Path("kernel.py"),
+        entry: str = "",
+        allows: Dependencies = ANY,
+    ) -> None:
         self.text = text
+        self.allows = allows
         self.is_cuda = path.suffix in {".cu", ".cuh"}
         self.entry = entry
         self.tree = ast.parse("" if self.is_cuda else text)
@@ -202,6 +212,10 @@ class Source:
         """Whether live code mentions the function, apart from the function itself."""
         own = function.live and function.name in function.mentions
         return self._mentions[function.name] > int(own)
+
+    def is_parameter(self, node: ast.Name) -> bool:
+        """Whether a name is a parameter where it stands."""
+        return any(b.parameter is not None for b in self._names.bindings.bound(node))
 
     def assigned(self, node: ast.expr) -> list[ast.expr]:
         """Expressions a name or an attribute of `self` is bound to."""
