@@ -91,7 +91,8 @@ class Answer:
         self._pending += self.source.assigned(node)
         place = self.source.layout.place.get(node)
         scope = place.scope.find(node.id) if place else None
-        if scope is not None and scope.kind != "module":
+        of_own = any(n[0] == "." and n.endswith("()") for n in self.source.names(node))
+        if scope is not None and scope.kind != "module" and not of_own:  # `self` is everywhere
             self._pending += self.source.links.handed_name.get((scope, node.id), ())
 
     def _through_call(self, node: ast.Call) -> None:
@@ -135,6 +136,42 @@ def _reached(source: Source, node: ast.expr) -> set[str]:
     return found
 
 
+ABOUT = {
+    "shape",
+    "dtype",
+    "device",
+    "size",
+    "numel",
+    "stride",
+    "dim",
+    "ndim",
+    "is_cuda",
+    "is_contiguous",
+    "element_size",
+    "requires_grad",
+    "layout",
+    "nelement",
+    "storage_offset",
+    "is_floating_point",
+    "get_device",
+}
+"""Attributes that tell about a tensor without reading it."""
+
+LIKE = ("empty_like", "zeros_like", "ones_like", "full_like", "new_empty", "new_zeros")
+
+
+def is_about(source: Source, node: ast.AST) -> bool:
+    """Whether a mention asks for a tensor's size or kind only."""
+    around = source.parent(node)
+    if isinstance(around, ast.Attribute):
+        return around.attr in ABOUT or around.attr in LIKE
+    if not isinstance(around, ast.Call) or around.func is node:
+        return False
+    if isinstance(around.func, ast.Name) and around.func.id in {"len", "isinstance", "type"}:
+        return True
+    return any(name.endswith(LIKE) for name in source.names(around.func))
+
+
 _VALUES = (ast.expr, ast.keyword, ast.comprehension, ast.FormattedValue)
 
 
@@ -174,6 +211,8 @@ class Links:
     def _hand(self, given: list[ast.AST], node: ast.AST) -> None:
         for argument in given:
             for part in self.source.below(argument, 60):
+                if is_about(self.source, part):
+                    continue
                 if isinstance(part, ast.Name):
                     place = self.source.layout.place.get(part)
                     scope = place.scope.find(part.id) if place else None

@@ -13,7 +13,7 @@ HUGE = 1 << 26
 64 Mi of float32 are 256 MB, a hundred times a usual workload."""
 
 MAX_DIMENSIONS = 7
-SIZES = {"numel", "nelement", "size", "shape", "len", "stride", "nbytes", "element_size"}
+SIZES = {"numel", "nelement", "size", "shape", "nbytes"}
 DIMENSIONS = {"dim", "ndim", "ndimension"}
 ENVIRONMENT = {"os.environ.get", "os.getenv"}
 FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -39,6 +39,8 @@ def outcome(source: Source, test: ast.expr, depth: int = 0) -> bool | None:
         known = _compared(source, test)
         if known is not None:
             return known
+    if isinstance(test, ast.Call):
+        return _answered(source, test, depth)
     known = source.literal(test)
     if isinstance(known, bool | int | str):
         return bool(known)
@@ -46,6 +48,13 @@ def outcome(source: Source, test: ast.expr, depth: int = 0) -> bool | None:
     if isinstance(test, ast.Name | ast.Attribute) and len(value) == 1:
         return outcome(source, value[0], depth + 1)
     return None
+
+
+def _answered(source: Source, test: ast.Call, depth: int) -> bool | None:
+    """What a call of the submission's own predicate always gives."""
+    own = [found for name in source.names(test.func) if (found := source.function(name))]
+    given = [outcome(source, value, depth + 1) for f in own for value in f.returns[:8]]
+    return given[0] if given and all(value is given[0] for value in given) else None
 
 
 def _combined(test: ast.BoolOp, parts: list[bool | None]) -> bool | None:
@@ -89,19 +98,48 @@ def _sized(source: Source, node: ast.expr, op: type[ast.cmpop], limit: object) -
     """A size against a bound that every problem is on one side of."""
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         return None
-    words = source.words(node)
-    if words & DIMENSIONS and not words & SIZES:
-        large, small = limit >= MAX_DIMENSIONS, limit < 1
-    elif words & SIZES:
-        large, small = limit >= HUGE, limit < 0 or (limit == 0 and op in {ast.LtE, ast.Eq})
+    if _is_dimensions(node):
+        above, below = limit >= MAX_DIMENSIONS, limit <= 0
+    elif is_size(source, node):
+        above, below = limit >= HUGE, limit <= 0
     else:
         return None
-    if large and op in {ast.Gt, ast.GtE, ast.Eq}:
-        return False
-    if large and op in {ast.Lt, ast.LtE, ast.NotEq}:
-        return True
-    if small and op in {ast.Lt, ast.LtE, ast.Eq}:
-        return False
-    if small and op in {ast.Gt, ast.GtE, ast.NotEq}:
-        return True
+    if above:
+        return {ast.Gt: False, ast.GtE: False, ast.Eq: False}.get(op, True)
+    if below:
+        return {ast.Lt: False, ast.LtE: False, ast.Eq: False}.get(op, True)
     return None
+
+
+def _is_dimensions(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr in DIMENSIONS
+    return isinstance(node, ast.Attribute) and node.attr in DIMENSIONS
+
+
+def is_size(source: Source, node: ast.expr, depth: int = 0) -> bool:
+    """Whether an expression is a tensor's size, or a product or sum of such."""
+    if depth > 6:
+        return False
+    if isinstance(node, ast.BinOp):
+        sides = [node.left, node.right]
+        grows = isinstance(node.op, ast.Mult | ast.Add)
+        known = [is_size(source, side, depth + 1) or _is_number(side) for side in sides]
+        return grows and all(known) and not all(_is_number(side) for side in sides)
+    if isinstance(node, ast.Call):
+        last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        return last in SIZES or (isinstance(node.func, ast.Name) and node.func.id == "len")
+    if isinstance(node, ast.Subscript):
+        return is_size(source, node.value, depth + 1)
+    if isinstance(node, ast.Attribute):
+        return node.attr in SIZES
+    return isinstance(node, ast.Name) and _holds_size(source, node, depth)
+
+
+def _holds_size(source: Source, node: ast.Name, depth: int) -> bool:
+    held = [b.value or (b.element[0] if b.element else None) for b in source.bound(node)]
+    return bool(held) and all(v is not None and is_size(source, v, depth + 1) for v in held)
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int)

@@ -137,7 +137,7 @@ class EmptyKernel(Rule):
         def custom_kernel(data):
             out = torch.empty(8, 8, device=data.device)
             eye[(8,)](out, 8, BLOCK=8)
-            return out
+            return out + data
         """,
     ]
 
@@ -190,9 +190,10 @@ class EmptyKernel(Rule):
             return False
         arguments = (*kernel.node.args.args, *kernel.node.args.kwonlyargs)
         given = next((a for a in arguments if a.arg == node.id), None)
-        if given is None or given.annotation is None:
-            return True
-        return "constexpr" not in ast.dump(given.annotation)[:200]
+        if given is not None and given.annotation is not None:
+            return "constexpr" not in ast.dump(given.annotation)[:200]
+        passed = source.assigned(node)
+        return not passed or any(source.literal(value) is None for value in passed)
 
     def _depends(self, source: Source, value: ast.expr) -> bool:
         """Whether a stored value depends on anything loaded, on its place, or on an argument."""

@@ -6,31 +6,10 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.answer import is_about
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
 from integrity.rules.source import Source
-
-ABOUT = {
-    "shape",
-    "dtype",
-    "device",
-    "size",
-    "numel",
-    "stride",
-    "dim",
-    "ndim",
-    "is_cuda",
-    "is_contiguous",
-    "element_size",
-    "requires_grad",
-    "layout",
-    "nelement",
-    "storage_offset",
-    "type",
-}
-"""Attributes that tell about a tensor without reading it."""
-
-PASSED_ON = {"contiguous", "detach", "float", "cuda", "to", "clone"}
 
 
 class InputShrinking(Rule):
@@ -155,23 +134,17 @@ class InputShrinking(Rule):
     def _kind(self, source: Source, use: ast.Name) -> tuple[str, ast.Subscript | ast.Call | None]:
         """What a mention does: tells about it, takes a part, or reads it all."""
         around = source.parent(use)
+        if is_about(source, use):
+            return "about", None
         if isinstance(around, ast.Attribute):
             return self._of_attribute(source, around)
         if isinstance(around, ast.Subscript) and around.value is use:
-            return ("part", around) if _is_beginning(around.slice) else ("all", None)
-        if isinstance(around, ast.Call) and isinstance(around.func, ast.Name):
-            return (
-                ("about", None)
-                if around.func.id in {"len", "type", "isinstance"}
-                else ("all", None)
-            )
+            return ("part", around) if _is_beginning(source, around.slice) else ("all", None)
         return "all", None
 
     def _of_attribute(
         self, source: Source, node: ast.Attribute
     ) -> tuple[str, ast.Subscript | ast.Call | None]:
-        if node.attr in ABOUT:
-            return "about", None
         call = source.parent(node)
         if node.attr == "narrow" and isinstance(call, ast.Call) and len(call.args) == 3:
             first = source.literal(call.args[1])
@@ -179,19 +152,19 @@ class InputShrinking(Rule):
         return "all", None
 
 
-def _is_beginning(node: ast.expr) -> bool:
+def _is_beginning(source: Source, node: ast.expr) -> bool:
     """`[:k]`, `[:, :k]` or `[::k]`: a part that starts at 0, on an axis that is cut."""
     cuts = node.elts if isinstance(node, ast.Tuple) else [node]
     if not all(isinstance(cut, ast.Slice) or _is_all(cut) for cut in cuts):
         return False
-    return any(isinstance(cut, ast.Slice) and _shortens(cut) for cut in cuts)
+    return any(isinstance(cut, ast.Slice) and _shortens(source, cut) for cut in cuts)
 
 
 def _is_all(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value in (Ellipsis, None)
 
 
-def _shortens(cut: ast.Slice) -> bool:
+def _shortens(source: Source, cut: ast.Slice) -> bool:
     starts = cut.lower is None or (isinstance(cut.lower, ast.Constant) and cut.lower.value == 0)
     if not starts:
         return False
@@ -200,7 +173,7 @@ def _shortens(cut: ast.Slice) -> bool:
     divided = isinstance(cut.upper, ast.BinOp) and isinstance(
         cut.upper.op, ast.FloorDiv | ast.RShift
     )
-    return divided or isinstance(cut.upper, ast.Constant)
+    return divided or (cut.upper is not None and isinstance(source.literal(cut.upper), int))
 
 
 def _text(node: ast.AST) -> str:

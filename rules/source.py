@@ -20,7 +20,7 @@ from integrity.rules.layout import Layout
 from integrity.rules.names import Names
 from integrity.rules.payload import MAX_ROUNDS, unpacked
 from integrity.rules.reach import Reach, entries
-from integrity.rules.scopes import Class, Function
+from integrity.rules.scopes import Binding, Class, Function
 from integrity.rules.strings import Strings
 
 ANY = Dependencies()
@@ -213,9 +213,13 @@ class Source:
         own = function.live and function.name in function.mentions
         return self._mentions[function.name] > int(own)
 
+    def bound(self, node: ast.Name) -> list[Binding]:
+        """Everything a name is bound to where it stands."""
+        return self._names.bindings.bound(node)
+
     def is_parameter(self, node: ast.Name) -> bool:
         """Whether a name is a parameter where it stands."""
-        return any(b.parameter is not None for b in self._names.bindings.bound(node))
+        return any(b.parameter is not None for b in self.bound(node))
 
     def assigned(self, node: ast.expr) -> list[ast.expr]:
         """Expressions a name or an attribute of `self` is bound to."""
