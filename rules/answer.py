@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from integrity.rules.facts import Call
 from integrity.rules.flow import Origins
+from integrity.rules.layout import children
 from integrity.rules.scopes import Function
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Answer:
             self.calls.append(node)
             self._through_call(node)
         else:
-            self._pending += [c for c in ast.iter_child_nodes(node) if isinstance(c, _VALUES)]
+            self._pending += children(node)
 
     def _through_name(self, node: ast.Name) -> None:
         self._pending += self.source.assigned(node)
@@ -116,10 +117,9 @@ STORES = {"store", "atomic_add", "atomic_max", "atomic_min", "atomic_cas", "atom
 def stored_parameters(source: Source, kernel: Function) -> set[str]:
     """Parameters of a Triton kernel that its stores and atomics point into."""
     found = set[str]()
-    for node in ast.walk(kernel.node):
-        match node:
-            case ast.Call(ast.Attribute(attr=name), [target, *_]) if name in STORES:
-                found |= _reached(source, target)
+    for call in source.calls_in(kernel):
+        if call.method in STORES and call.node.args:
+            found |= _reached(source, call.node.args[0])
     return found & set(kernel.parameters)
 
 
@@ -172,9 +172,6 @@ def is_about(source: Source, node: ast.AST) -> bool:
     return any(name.endswith(LIKE) for name in source.names(around.func))
 
 
-_VALUES = (ast.expr, ast.keyword, ast.comprehension, ast.FormattedValue)
-
-
 class Links:
     """Which calls are handed what, and which of them launch kernels."""
 
@@ -189,8 +186,10 @@ class Links:
         self.inside: dict[Function, list[ast.AST]] = defaultdict(list)
         """Calls in a function that return nothing but write to what they are given."""
 
+        kernels = {f for f in source.functions if f.decorators and self.is_kernel(f)}
         for node in source.live(ast.Call, ast.Assign, ast.AugAssign):
-            self._note(node)
+            if source.function_of(node) not in kernels:  # they write to what a launch says
+                self._note(node)
 
     def _note(self, node: ast.Call | ast.Assign | ast.AugAssign) -> None:
         if isinstance(node, ast.Call):
@@ -230,7 +229,7 @@ class Links:
         stored = stored_parameters(self.source, kernel) if kernel else set()
         if kernel and stored:
             pairs = zip(kernel.parameters, launch.args, strict=False)
-            found = [argument for name, argument in pairs if name in stored]
+            found: list[ast.AST] = [argument for name, argument in pairs if name in stored]
             return found + [k.value for k in launch.keywords if k.arg in stored]
         given = [*launch.args, *(k.value for k in launch.keywords)]
         fresh = [a for a in given if any(o.kind == "allocation" for o in self._origins(a))]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from integrity.rules.layout import Layout
-from integrity.rules.scopes import Binding, Function
+from integrity.rules.scopes import Binding, Class, Function
 
 MAX_BINDINGS = 64
 MAX_CALLERS = 16
@@ -70,6 +70,8 @@ class Bindings:
             return self._elements_of_name(node, index, depth)
         if isinstance(node, ast.Call):
             return self._elements_of_call(node, depth)
+        if isinstance(node, ast.Attribute):
+            return self._elements_of_attribute(node, index, depth)
         if isinstance(node, ast.Dict):
             return node.values[:MAX_BINDINGS] + [key for key in node.keys[:MAX_BINDINGS] if key]
         if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
@@ -90,6 +92,25 @@ class Bindings:
         if literal:
             found += self.layout.set_items.get(node.id, [])[:MAX_BINDINGS]
         return found
+
+    def _elements_of_attribute(
+        self, node: ast.Attribute, index: int | None, depth: int
+    ) -> list[ast.expr]:
+        """Items of a class's table, of an enum's member, or of what `self` holds."""
+        held = node.value if node.attr == "value" else node
+        if not (isinstance(held, ast.Attribute) and isinstance(held.value, ast.Name)):
+            return []
+        owners = [b.owner or _class_of(b) for b in self.bound(held.value)[:4]]
+        found = [
+            bound.value
+            for owner in owners
+            if owner is not None
+            for bound in (
+                *owner.scope.bindings.get(held.attr, ()),
+                *owner.attributes.get(held.attr, ()),
+            )
+        ]
+        return [e for value in found[:4] if value for e in self.elements(value, index, depth + 1)]
 
     def _elements_of_call(self, node: ast.Call, depth: int) -> list[ast.expr]:
         callee = node.func
@@ -138,6 +159,11 @@ class Bindings:
         defaults = dict(zip(reversed(given), reversed(node.args.defaults), strict=False))
         if name in defaults:
             yield defaults[name]
+
+
+def _class_of(binding: Binding) -> Class | None:
+    """The class whose method has the name as its receiver."""
+    return binding.parameter[0].owner if binding.parameter is not None else None
 
 
 def _passed(call: ast.Call, index: int | None, name: str) -> list[ast.expr]:

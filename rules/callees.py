@@ -76,7 +76,9 @@ def called(names: Names, node: ast.Call) -> Strings:
 def _by_method(names: Names, method: ast.Attribute, node: ast.Call) -> Strings:
     """`x.__dict__.get("y")`, `sys.modules.get("y")`, `x.__getattribute__("y")`."""
     if method.attr in ITEM_METHODS and node.args:
-        return item(names, names.of(method.value), node.args[0])
+        held = names.bindings.elements(method.value, None)[:MAX_CHAIN]
+        found = item(names, names.of(method.value), node.args[0])
+        return found.union(*(names.of(value) for value in held))
     if method.attr == "__getattribute__" and node.args:
         if len(node.args) == 2:
             return got(names, node.args[:1], node.args[1:])
@@ -179,7 +181,14 @@ def _first(names: Names, node: ast.Call) -> Strings:
 
 def _next(names: Names, node: ast.Call) -> Strings:
     found = names.bindings.elements(node.args[0], None) if node.args else []
-    return frozenset().union(*(names.of(value) for value in found[:MAX_CHAIN]))
+    first = names.of(node.args[0]) if node.args else NOTHING
+    return first.union(*(names.of(value) for value in found[:MAX_CHAIN]))
+
+
+def _property(names: Names, node: ast.Call) -> Strings:
+    """What `property(f)` gives when it is read."""
+    found = names.of(node.args[0]) if node.args else NOTHING
+    return frozenset(result for name in found for result in names.result(name))
 
 
 def _reduce(names: Names, node: ast.Call) -> Strings:
@@ -217,6 +226,8 @@ CALLEES: dict[str, Special] = {
     "builtins.tuple": _first,
     "builtins.iter": _first,
     "builtins.next": _next,
+    "builtins.property": _property,
+    "functools.cached_property": _property,
     "builtins.staticmethod": _first,
     "builtins.classmethod": _first,
     "types.SimpleNamespace": _namespace,

@@ -152,7 +152,7 @@ class EmptyKernel(Rule):
         assert not isinstance(function.node, ast.Module)
         if len(function.node.body) == 1 and isinstance(function.node.body[0], ast.Pass):
             return ""  # a sketch, as examples have
-        calls = [n for n in ast.walk(function.node) if isinstance(n, ast.Call)]
+        calls = [call.node for call in source.calls_in(function)]
         if any(not self._is_language(source, call) for call in calls):
             return ""  # a device function of its own may store
         stores = [call for call in calls if _last(call) in STORES]

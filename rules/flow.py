@@ -76,6 +76,8 @@ WRAPPERS = {"torch.from_numpy", "torch.as_tensor", "torch.tensor", "torch.frombu
 MEMOISING = {"functools.lru_cache", "functools.cache", "functools.lru_cache()"}
 
 
+GIVES_ELEMENTS = {"builtins.next", "builtins.iter", "builtins.list", "builtins.tuple"}
+
 Origins = frozenset[Origin]
 NONE: Origins = frozenset()
 COMPUTED = frozenset({Origin("computed")})
@@ -111,7 +113,8 @@ class Flow:
         elif isinstance(node, ast.Attribute):
             yield from self._of_attribute(node)
         elif isinstance(node, ast.Subscript):
-            yield from self.origins(node.value)
+            kept = self._in_namespace(node)
+            yield from kept or self.origins(node.value)
         elif isinstance(node, ast.Call):
             yield from self._of_call(node)
         elif isinstance(node, ast.Constant):
@@ -122,20 +125,40 @@ class Flow:
         else:
             yield Origin("computed")
 
+    def _in_namespace(self, node: ast.Subscript) -> list[Origin]:
+        """`globals()["kept"]` and `vars(self)["kept"]` are state by another spelling."""
+        bases = self.source.names(node.value)
+        own = [b.removesuffix(".__dict__") for b in bases if b.endswith(".__dict__")]
+        return [
+            Origin("state", f"global {key}" if base == "<globals>" else f"{base}.{key}")
+            for base in own
+            if base.startswith((".", "<globals>"))
+            for key in self.source.strings(node.slice)
+        ]
+
     def _of_name(self, node: ast.Name) -> Iterator[Origin]:
         place = self.source.layout.place.get(node)
         scope = place.scope.find(node.id) if place else None
         if place is None or scope is None:
             return
-        if scope is not place.scope and self._keeps(scope, node.id):
+        if scope is not place.scope and self._keeps(scope, node.id, place.function):
             yield Origin("state", self.held(scope, node.id))
             return
         for binding in scope.bindings[node.id][:MAX_ORIGINS]:
             yield from self._of_binding(binding)
 
-    def _keeps(self, scope: Scope, name: str) -> bool:
+    def _keeps(self, scope: Scope, name: str, function: Function) -> bool:
         """Whether a name outside the function is data, not an import or a definition."""
-        return any(b.value is not None or b.element for b in scope.bindings[name])
+        bound = scope.bindings[name]
+        if any(b.value is not None or b.element for b in bound):
+            return True
+        made_by = [b.parameter[0] for b in bound if b.parameter is not None]
+        return any(self._is_factory(maker, function) for maker in made_by)
+
+    def _is_factory(self, maker: Function, made: Function) -> bool:
+        """Whether a function is called at import and returns the one that uses its parameter."""
+        returned = any(isinstance(v, ast.Name) and v.id == made.name for v in maker.returns)
+        return returned and made in self.source.entries
 
     def held(self, scope: Scope, name: str) -> str:
         return f"global {name}" if scope.kind == "module" else f"closure {name}"
@@ -147,15 +170,25 @@ class Flow:
             yield from self.origins(binding.value)
         elif binding.element is not None:
             yield from self.origins(binding.element[0])
+        elif binding.function is not None and self._is_run_by_decorator(binding.function):
+            yield from self.returned(binding.function)
+
+    def _is_run_by_decorator(self, function: Function) -> bool:
+        """A decorator of its own may have called it: then its name is the result."""
+        return any(self.own(self.source.names(decorator)) for decorator in function.decorators)
 
     def _of_parameter(self, function: Function, name: str) -> Iterator[Origin]:
         from integrity.rules.bindings import default_of
 
         defaults = default_of(function, name)
-        if any(_is_mutable(default) for default in defaults):
+        if any(self._is_kept(default) for default in defaults):
             yield Origin("state", f"default argument {name}")
         elif name in function.inputs:
             yield Origin("input", f"{function.path}:{name}")
+
+    def _is_kept(self, default: ast.expr) -> bool:
+        """A default is made once, so what it holds outlives the call."""
+        return any(_is_mutable(value) for value in [default, *self.source.assigned(default)])
 
     def _of_attribute(self, node: ast.Attribute) -> Iterator[Origin]:
         held = self.location(node)
@@ -188,6 +221,9 @@ class Flow:
                 yield from self._of_own(node, function)
         elif names & ALLOCATORS:
             yield Origin("allocation", next(iter(names & ALLOCATORS)), node)
+        elif applied := self._applied(node, names):
+            for value in applied:
+                yield from self.origins(value)
         elif names & WRAPPERS and node.args:
             yield from self.origins(node.args[0])
         elif names & FILES:
@@ -196,6 +232,20 @@ class Flow:
             yield from self._of_method(node, node.func)
         else:
             yield Origin("computed")
+
+    def _applied(self, node: ast.Call, names: Strings) -> list[ast.expr]:
+        """What `(lambda: x)()`, `next(iter(xs))` and `map(f, xs)` give back."""
+        bodies = [self.source.layout.lambdas[n] for n in names if n in self.source.layout.lambdas]
+        if bodies:
+            return [made.body for made in bodies]
+        if names & GIVES_ELEMENTS and node.args:
+            return node.args[:1]
+        if "builtins.map" in names and node.args:
+            called = self.source.names(node.args[0])
+            lambdas = [self.source.layout.lambdas.get(name) for name in called]
+            found = [made.body for made in lambdas if made is not None]
+            return found + [value for function in self.own(called) for value in function.returns]
+        return []
 
     def _of_getattr(self, node: ast.Call) -> Iterator[Origin]:
         for name in sorted(self.source.names(node)):

@@ -52,7 +52,7 @@ class Layout:
             order.append(node)
             enter = _ENTER.get(kind)
             if enter is None:
-                fresh = [(child, place) for child in _children(node)]
+                fresh = [(child, place) for child in children(node)]
             else:
                 fresh = list(enter(self, node, place))
             for child, _ in fresh:
@@ -153,36 +153,36 @@ class Layout:
     def _assign(self, node: ast.Assign, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         for target in node.targets:
             self.bind_target(target, Binding(value=node.value), place)
-        yield from ((child, place) for child in _children(node))
+        yield from ((child, place) for child in children(node))
 
     def _single(
         self, node: ast.AnnAssign | ast.NamedExpr | ast.AugAssign, place: Place
     ) -> Iterator[tuple[ast.AST, Place]]:
         if node.value is not None:
             self.bind_target(node.target, Binding(value=node.value), place)
-        yield from ((child, place) for child in _children(node))
+        yield from ((child, place) for child in children(node))
 
     def _loop(
         self, node: ast.For | ast.AsyncFor | ast.comprehension, place: Place
     ) -> Iterator[tuple[ast.AST, Place]]:
         self.bind_target(node.target, Binding(element=(node.iter, None)), place)
-        yield from ((child, place) for child in _children(node))
+        yield from ((child, place) for child in children(node))
 
     def _with(self, node: ast.withitem, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         if node.optional_vars is not None:
             self.bind_target(node.optional_vars, Binding(value=node.context_expr), place)
-        yield from ((child, place) for child in _children(node))
+        yield from ((child, place) for child in children(node))
 
     def _handler(self, node: ast.ExceptHandler, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         if node.name:
             place.scope.bind(node.name, Binding())
-        yield from ((child, place) for child in _children(node))
+        yield from ((child, place) for child in children(node))
 
     def _match(self, node: ast.Match, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         for case in node.cases:
             if isinstance(case.pattern, ast.MatchAs) and case.pattern.name:
                 place.scope.bind(case.pattern.name, Binding(value=node.subject))
-        yield from ((child, place) for child in _children(node))
+        yield from ((child, place) for child in children(node))
 
     def _expression(self, node: ast.Expr, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         match node.value:
@@ -266,7 +266,8 @@ def _all_parameters(given: ast.arguments) -> Iterator[str]:
     yield from (arg.arg for arg in (given.vararg, given.kwarg) if arg is not None)
 
 
-def _children(node: ast.AST) -> list[ast.AST]:
+def children(node: ast.AST) -> list[ast.AST]:
+    """What a node holds that is part of the program, in the order of its fields."""
     found: list[ast.AST] = []
     for name in _FIELDS[type(node)]:
         value = getattr(node, name, None)

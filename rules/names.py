@@ -93,8 +93,7 @@ class Names:
 
     def _only(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
         """The expression a name is bound to, where there is just one."""
-        is_name = isinstance(node, ast.Name)
-        bound = self.bindings.bound(node) if is_name else self.members(node)
+        bound = self.members(node) if isinstance(node, ast.Attribute) else self.bindings.bound(node)
         return bound[0].value if len(bound) == 1 else None
 
     def _own(self, node: ast.expr) -> ast.Lambda | ast.FunctionDef | None:
@@ -219,7 +218,7 @@ class Names:
         if attr in owner.scope.bindings:
             found |= self.bound(owner.scope, attr)
             if attr in owner.methods and _is_property(owner.methods[attr]):
-                found |= self._result(owner.methods[attr].path)
+                found |= self.result(owner.methods[attr].path)
         if found or depth > MAX_LINEAGE:
             return found
         found |= self._set_on(f"{owner.path}()", attr) | self._set_on(owner.path, attr)
@@ -233,10 +232,11 @@ class Names:
         found = set[str]()
         for name in self.of(node.func):
             special = CALLEES.get(name)
-            found |= special(self, node) if special else self._result(name)
+            found |= special(self, node) if special else self.result(name)
         return frozenset(found | called(self, node))
 
-    def _result(self, name: str) -> set[str]:
+    def result(self, name: str) -> set[str]:
+        """What calling something of that name may give."""
         function = self.functions.get(name)
         if function is not None:
             return {f"{name}()"}.union(*(self.of(value) for value in function.returns[:8]))

@@ -110,7 +110,7 @@ def _decoded(data: Any, encoding: str = "utf-8", *_: Any) -> Any:
     return codecs.decode(data, encoding)
 
 
-def _rotated(text: str, encoding: str, *_: Any) -> str:
+def _rotated(text: str, encoding: str, *_: Any) -> Any:
     if encoding not in {"rot13", "rot_13"}:
         raise Unknown
     return codecs.encode(text, encoding)

@@ -28,11 +28,42 @@ MAX_ROUNDS = 4
 """Payloads inside payloads that are followed."""
 
 
+NATIVE = {"exec", "eval", "eval_file", "PyRun_SimpleString", "PyRun_String"}
+"""What runs Python from C++: `py::exec`, and the C API."""
+
+
 def unpacked(source: Source) -> bool:
     """Put every readable payload of a tree behind the call that runs it; whether any was."""
-    found = [
-        (call, nodes) for call, text in _payloads(source) if (nodes := _parsed(text, call, source))
-    ]
+    return _unpack_python(source) | _unpack_native(source)
+
+
+def _unpack_native(source: Source) -> bool:
+    """Python that C++ runs joins the end of the module."""
+    if hasattr(source.tree, "unpacked"):
+        return False
+    source.tree.unpacked = True  # type: ignore[attr-defined]
+    before = len(source.tree.body)
+    for call in source.device.calls_to(NATIVE)[:MAX_PAYLOADS]:
+        place = ast.Constant(None)
+        place.lineno, place.col_offset = call.span.line, call.span.column - 1
+        place.end_lineno, place.end_col_offset = call.span.end_line, call.span.end_column - 1
+        source.tree.body += _parsed(_literal(call.arguments), place)
+    return len(source.tree.body) > before
+
+
+def _literal(arguments: str) -> str:
+    """The first string literal in C++ arguments: raw, or with the usual escapes."""
+    raw, _, rest = arguments.partition('R"')
+    if rest and '"' not in raw:
+        mark, _, body = rest.partition("(")
+        return body.partition(f'){mark}"')[0]
+    _, _, rest = arguments.partition('"')
+    text, _, _ = rest.replace('\\"', "\0").partition('"')
+    return text.replace("\0", '"').replace("\\n", "\n").replace("\\t", "\t")
+
+
+def _unpack_python(source: Source) -> bool:
+    found = [(call, nodes) for call, text in _payloads(source) if (nodes := _parsed(text, call))]
     for call, nodes in found:
         _graft(source, call, nodes)
     return bool(found)
@@ -67,7 +98,7 @@ def _is_module(text: str) -> bool:
     return "import " in text and "#include" not in text
 
 
-def _parsed(text: str, call: ast.Call, source: Source) -> list[ast.stmt]:
+def _parsed(text: str, call: ast.expr) -> list[ast.stmt]:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -81,19 +112,22 @@ def _parsed(text: str, call: ast.Call, source: Source) -> list[ast.stmt]:
 
 def _graft(source: Source, call: ast.Call, nodes: list[ast.stmt]) -> None:
     call.unpacked = True  # type: ignore[attr-defined]
-    statement, block = _block(source, call)
+    statement, block = enclosing(source, call)
     only = nodes[0]
     if len(nodes) == 1 and isinstance(only, ast.Expr) and statement is not None:
-        _beside(source, call, only.value)
+        beside(source, call, [only.value])
     elif block is not None and statement is not None:
         at = next(index for index, item in enumerate(block) if item is statement)
         block[at + 1 : at + 1] = nodes
 
 
-def _beside(source: Source, call: ast.Call, value: ast.expr) -> None:
-    """Let an evaluated expression stand for its call's result, and keep the call."""
+def beside(source: Source, call: ast.Call, values: list[ast.expr]) -> None:
+    """Let expressions stand for a call's result too, and keep the call."""
+    either: ast.expr = call
+    for value in values:
+        either = ast.copy_location(ast.IfExp(ast.Constant(True), value, either), call)
+        ast.copy_location(either.test, call)
     around = source.parent(call)
-    either = ast.copy_location(ast.IfExp(call, value, value), call)
     for name in around._fields if around is not None else ():
         held = getattr(around, name)
         if held is call:
@@ -102,7 +136,7 @@ def _beside(source: Source, call: ast.Call, value: ast.expr) -> None:
             held[:] = [either if item is call else item for item in held]
 
 
-def _block(source: Source, call: ast.Call) -> tuple[ast.stmt | None, list[ast.stmt] | None]:
+def enclosing(source: Source, call: ast.Call) -> tuple[ast.stmt | None, list[ast.stmt] | None]:
     """The statement a call stands in, and the block that holds the statement."""
     node: ast.AST = call
     while (around := source.parent(node)) is not None:

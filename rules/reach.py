@@ -12,6 +12,9 @@ from integrity.rules.scopes import Class, Function
 USUAL_ENTRIES = ("ModelNew", "custom_kernel", "solution", "kernel_function", "kernel", "run")
 """Entry names looked for when the harness gave none."""
 
+RUN_AT_DEFINITION = {"__init_subclass__", "__set_name__", "__class_getitem__"}
+"""Methods that Python runs while it defines classes."""
+
 CALLED_BY_HARNESS = ("forward", "__call__")
 
 
@@ -89,12 +92,23 @@ class Reach:
             return
         self._follow(self.layout.top.mentions - self._only_bases())
         self._follow({entry})
+        for function in self.layout.functions[1:]:
+            if function.name in RUN_AT_DEFINITION or self._is_run_by_decorator(function):
+                self._reach(function)
         for function in entries(self.layout, self.names, entry):
             self._reach(function)
         while self._pending:
             function = self._pending.pop()
             self._follow(function.mentions)
             self._follow_super(function)
+
+    def _is_run_by_decorator(self, function: Function) -> bool:
+        """Whether a decorator of the submission's own is handed the function at import."""
+        return function.owner is None and any(
+            name in self.names.functions
+            for decorator in function.decorators
+            for name in self.names.of(decorator)
+        )
 
     def _only_bases(self) -> set[str]:
         """Names the module's top level mentions as a base class and nowhere else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,10 @@ from integrity.policy import Dependencies
 from integrity.rules.answer import Answer, Links
 from integrity.rules.callees import arguments
 from integrity.rules.cuda import DeviceCode, device_code
+from integrity.rules.desugar import desugared
 from integrity.rules.facts import Call, Read, Write, writes_of
 from integrity.rules.flow import Flow
-from integrity.rules.layout import Layout
+from integrity.rules.layout import Layout, children
 from integrity.rules.names import Names
 from integrity.rules.payload import MAX_ROUNDS, unpacked
 from integrity.rules.reach import Reach, entries
@@ -43,7 +44,7 @@ class Source:
         self.tree = ast.parse("" if self.is_cuda else text)
         self._read()
         for _ in range(MAX_ROUNDS):
-            if not unpacked(self):
+            if not (unpacked(self) | desugared(self)):
                 break
             self._forget()
             self._read()
@@ -135,6 +136,17 @@ class Source:
             for name in call.names:
                 found.setdefault(name, []).append(call)
         return found
+
+    @cached_property
+    def _calls_by_function(self) -> dict[Function, list[Call]]:
+        found: dict[Function, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.function, []).append(call)
+        return found
+
+    def calls_in(self, function: Function) -> list[Call]:
+        """Live calls in a function, without those of functions inside it."""
+        return self._calls_by_function.get(function, [])
 
     def calls_to(self, names: Iterable[str]) -> list[Call]:
         """Live calls whose callee may be one of those names."""
@@ -248,13 +260,16 @@ class Source:
 
     def below(self, node: ast.AST, limit: int = 400) -> Iterator[ast.AST]:
         """A node and what it holds, breadth first; only so many, so that it stays linear."""
-        pending = deque([node])
-        for _ in range(limit):
-            if not pending:
-                return
-            found = pending.popleft()
-            yield found
-            pending.extend(ast.iter_child_nodes(found))
+        pending, count = [node], 0
+        while pending and count < limit:
+            following: list[ast.AST] = []
+            for found in pending:
+                yield found
+                count += 1
+                if count >= limit:
+                    return
+                following += children(found)
+            pending = following
 
     def reached_names(self, node: ast.Call) -> Strings:
         """Names a call may stand for, and those called by the submission's own callee."""
