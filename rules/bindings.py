@@ -13,6 +13,9 @@ MAX_BINDINGS = 64
 MAX_CALLERS = 16
 MAX_DEPTH = 6
 
+CONTAINERS = {"ModuleList", "ModuleDict", "Sequential", "ParameterList"}
+"""torch's containers of modules; `Sequential` takes them one by one."""
+
 SAME_ELEMENTS = {"list", "tuple", "set", "iter", "reversed", "sorted", "enumerate", "zip", "filter"}
 """Built-in functions whose result holds the elements of their arguments."""
 
@@ -114,6 +117,11 @@ class Bindings:
 
     def _elements_of_call(self, node: ast.Call, depth: int) -> list[ast.expr]:
         callee = node.func
+        last = callee.attr if isinstance(callee, ast.Attribute) else ""
+        if isinstance(callee, ast.Name):
+            last = callee.id
+        if last in CONTAINERS:
+            return [e for a in node.args[:8] for e in self.elements(a, None, depth + 1) or [a]]
         if isinstance(callee, ast.Attribute):
             if callee.attr not in HOLDS_ELEMENTS:
                 return []

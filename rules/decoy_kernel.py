@@ -124,6 +124,26 @@ class DecoyKernel(Rule):
         """
         import torch, triton
         @triton.jit
+        def body(x, w, y):
+            pass
+        class Fused(torch.nn.Linear):
+            def forward(self, x):
+                y = torch.empty(x.shape[0], self.out_features)
+                body[(1,)](x, self.weight, y)
+                return y
+        class ModelNew(torch.nn.Module):
+            def __init__(self, sizes):
+                super().__init__()
+                self.layers = torch.nn.ModuleList(Fused(a, b) for a, b in zip(sizes, sizes[1:]))
+                self.head = torch.nn.Linear(sizes[-1], 10)
+            def forward(self, x):
+                for layer in self.layers:
+                    x = layer(x)
+                return self.head(x)
+        """,
+        """
+        import torch, triton
+        @triton.jit
         def body(x):
             pass
         class Pass(torch.autograd.Function):
@@ -145,6 +165,8 @@ class DecoyKernel(Rule):
         if not library:
             return
         if not answer.launches:
+            if self._calls_unknown(source):
+                return
             claim = f"launches a kernel whose result does not reach the answer ({library} makes it)"
             yield self.finding(source.span(launches[0]), claim)
         elif all(self._never_runs(source, launch) for launch in answer.launches):
@@ -152,6 +174,14 @@ class DecoyKernel(Rule):
                 f"its kernel stands behind a test that no problem passes; {library} runs instead"
             )
             yield self.finding(source.span(answer.launches[0]), claim)
+
+    def _calls_unknown(self, source: Source) -> bool:
+        """Whether the answer comes through a callee that could be anything, so a launch too."""
+        return any(
+            not source.names(call.func)
+            for call in source.answer.calls
+            if not isinstance(call.func, ast.Attribute)
+        )
 
     def _never_runs(self, source: Source, launch: ast.Call) -> bool:
         """Whether a test around the launch, or a return before it, always keeps it from running."""

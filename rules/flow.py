@@ -269,10 +269,18 @@ class Flow:
     def _of_own(self, node: ast.Call, function: Function) -> Iterator[Origin]:
         if any(self.source.names(d) & MEMOISING for d in function.decorators):
             yield Origin("state", f"memoised {function.name}")
+        for made in self._wrappers(function):
+            yield from self.returned(made)
         if not function.returns:
             yield Origin("computed")
         for origin in self.returned(function):
             yield from self._substituted(origin, node, function)
+
+    def _wrappers(self, function: Function) -> list[Function]:
+        """What decorators of the submission's own put in a function's place."""
+        made = [d for node in function.decorators for d in self.own(self.source.names(node))]
+        names = [v for decorator in made for v in decorator.returns if isinstance(v, ast.Name)]
+        return [w for name in names for w in self.own(self.source.names(name)) if w != function]
 
     def returned(self, function: Function) -> Origins:
         """Origins of what a function returns; state it has just rewritten is computed."""

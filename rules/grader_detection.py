@@ -42,7 +42,9 @@ BUILD = (
     "OPENBLAS",
     "MASTER_",
 )
-GRADERS = ("POPCORN", "BENCH", "EVAL", "TEST", "GRAD", "LEADERBOARD", "JUDGE", "SCORE", "PROFIL")
+GRADERS = ("POPCORN", "EVAL", "GRAD", "LEADERBOARD", "JUDGE", "SCORE", "KERNELBENCH")
+OWN_SWITCHES = ("BENCH", "TEST", "PROFIL")
+"""Words that a kernel's own switches may have too: what the switch changes decides."""
 
 
 class GraderDetection(Rule):
@@ -101,6 +103,14 @@ class GraderDetection(Rule):
         from pathlib import Path
         HERE = Path(__file__).parent
         """,
+        """
+        import os, torch
+        PROFILE = os.environ.get("KERNEL_PROFILE", "0") == "1"
+        def custom_kernel(data, launch):
+            if PROFILE:
+                torch.cuda.nvtx.range_push("kernel")
+            return launch(data)
+        """,
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
@@ -108,8 +118,34 @@ class GraderDetection(Rule):
             yield self.finding(source.span(read.node), "reads the command line (sys.argv)")
         for node, key in self._variables(source):
             upper = key.upper()
-            if any(word in upper for word in GRADERS) and not upper.startswith(BUILD):
+            if upper.startswith(BUILD):
+                continue
+            own = any(word in upper for word in OWN_SWITCHES)
+            decides = own and self._decides_answer(source, node)
+            if decides or any(word in upper for word in GRADERS):
                 yield self.finding(source.span(node), f"reads {key}, which a grader sets")
+
+    def _decides_answer(self, source: Source, node: ast.AST) -> bool:
+        """Whether a test on what was read chooses what is returned, or what is launched."""
+        statement = next((p for p in source.parents(node) if isinstance(p, ast.Assign)), None)
+        names = {t.id for t in statement.targets if isinstance(t, ast.Name)} if statement else set()
+        for test in source.live(ast.If, ast.IfExp, ast.While):
+            parts = list(source.below(test.test))
+            if node in parts or any(isinstance(p, ast.Name) and p.id in names for p in parts):
+                if isinstance(test, ast.IfExp) or self._changes(source, test):
+                    return True
+        return False
+
+    def _changes(self, source: Source, test: ast.If | ast.While) -> bool:
+        for statement in [*test.body, *test.orelse]:
+            for part in source.below(statement):
+                if isinstance(part, ast.Return) and part.value is not None:
+                    return True
+                if isinstance(part, ast.Call) and part in source.links.launches:
+                    return True
+                if isinstance(part, ast.Assign):
+                    return True
+        return False
 
     def _variables(self, source: Source) -> Iterable[tuple[ast.AST, str]]:
         for call in source.calls_to(GETTERS):

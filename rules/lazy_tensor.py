@@ -32,6 +32,10 @@ METHODS = {
     "__getitem__",
     "mean",
     "double",
+    "clone",
+    "__sub__",
+    "__float__",
+    "flatten",
 }
 
 
@@ -74,6 +78,17 @@ class LazyTensor(Rule):
         def custom_kernel(data, launch):
             out = torch.empty_like(data)
             out.cpu = lambda: launch(data, out)
+            return out
+        """,
+        """
+        import torch, types
+        def attach(out, work):
+            for name in ("cpu", "clone", "float"):
+                base = getattr(torch.Tensor, name)
+                def method(self, *args, _base=base):
+                    work()
+                    return _base(self, *args)
+                setattr(out, name, types.MethodType(method, out))
             return out
         """,
         """
@@ -134,6 +149,20 @@ class LazyTensor(Rule):
             if not any(name.startswith(".") or "." not in name for name in names):
                 claim = f"overrides {attribute.attr} of one tensor"
                 yield self.finding(source.span(attribute), claim, confidence=Confidence.MEDIUM)
+        for call in source.calls_to({"builtins.setattr", "builtins.object.__setattr__"}):
+            yield from self._set(source, call.node)
+
+    def _set(self, source: Source, node: ast.Call) -> Iterable[Finding]:
+        """`setattr(out, "cpu", types.MethodType(...))`, by whatever name."""
+        given = source.arguments(node)
+        if len(given) < 3 or not source.strings(given[1]) & METHODS:
+            return
+        owners = source.names(given[0])
+        made = isinstance(given[2], ast.Lambda) or "types.MethodType()" in source.names(given[2])
+        if made and not any(name.startswith(".") or "." not in name for name in owners):
+            method = min(source.strings(given[1]) & METHODS)
+            claim = f"overrides {method} of one tensor"
+            yield self.finding(source.span(node), claim, confidence=Confidence.MEDIUM)
 
 
 def _header(owner: Class) -> ast.AST:

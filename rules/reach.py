@@ -26,7 +26,9 @@ def entries(layout: Layout, names: Names, entry: str) -> list[Function]:
     found = [function for name in wanted for function in _answering(layout, names, name)]
     if found or entry:
         return found
-    return [f for f in layout.functions[1:] if f.path.count(".") == 1 or f.name == "forward"]
+    outer = [f for f in layout.functions[1:] if f.path.count(".") == 1 or f.name == "forward"]
+    helpers = {name for f in layout.functions for name in f.mentions}
+    return [f for f in outer if f.name == "forward" or f.name not in helpers] or outer
 
 
 def _answering(layout: Layout, names: Names, name: str) -> list[Function]:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.answer import COMPILERS
+from integrity.rules.library import library_call
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -29,7 +31,7 @@ class TryFallback(Rule):
     Why it is a hack: a kernel that never compiles still passes, at the speed of the
     library it was meant to beat.
 
-    Known misses: a fallback behind a flag that an earlier failure set.
+    Known misses: a fallback that a helper chooses from a table.
 
     Source: KernelBench, kernel_static_checker.py; docs/taxonomy.md, row G4.
     """
@@ -67,6 +69,19 @@ class TryFallback(Rule):
                 return ext.softmax(data)
             except:
                 return slow(data)
+        """,
+        """
+        import torch
+        from torch.utils.cpp_extension import load_inline
+        ext = None
+        try:
+            ext = load_inline("k", "torch::Tensor f(torch::Tensor x);", "...")
+        except Exception:
+            pass
+        def custom_kernel(data):
+            if ext is not None:
+                return ext.f(data)
+            return torch.relu(data)
         """,
     ]
     HONEST = [
@@ -106,6 +121,35 @@ class TryFallback(Rule):
             if not self._is_innocent(source, node):
                 for call, name in self._library_calls(source, node):
                     yield self.finding(source.span(call), f"falls back to {name} when it fails")
+        for attempt in source.live(ast.Try):
+            yield from self._unbuilt(source, attempt)
+
+    def _unbuilt(self, source: Source, attempt: ast.Try) -> Iterable[Finding]:
+        """A build whose failure is swallowed, and a library path for when there is no build."""
+        if not attempt.handlers or all(self._is_innocent(source, h) for h in attempt.handlers):
+            return
+        built = {
+            target.id
+            for statement in attempt.body
+            if isinstance(statement, ast.Assign) and self._builds(source, statement.value)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
+        tests = [t for t in source.live(ast.If, ast.IfExp) if self._mentions(source, t, built)]
+        for call in source.answer.calls if tests else ():
+            name = library_call(source, call)
+            if name and not name.startswith(BENIGN):
+                claim = f"falls back to {name} when its kernel does not build"
+                yield self.finding(source.span(tests[0].test), claim, Severity.SUSPICIOUS)
+                return
+
+    def _builds(self, source: Source, node: ast.expr) -> bool:
+        calls = (part for part in source.below(node) if isinstance(part, ast.Call))
+        return any(n.startswith(COMPILERS) for call in calls for n in source.names(call.func))
+
+    def _mentions(self, source: Source, test: ast.If | ast.IfExp, names: set[str]) -> bool:
+        parts = source.below(test.test)
+        return any(isinstance(part, ast.Name) and part.id in names for part in parts)
 
     def _is_innocent(self, source: Source, handler: ast.ExceptHandler) -> bool:
         if any(isinstance(statement, ast.Raise) for statement in handler.body):
