@@ -229,6 +229,8 @@ CALLEES: dict[str, Special] = {
     "builtins.property": _property,
     "functools.cached_property": _property,
     "builtins.staticmethod": _first,
+    "contextlib.nullcontext": _first,
+    "contextlib.closing": _first,
     "builtins.classmethod": _first,
     "types.SimpleNamespace": _namespace,
     "argparse.Namespace": _namespace,

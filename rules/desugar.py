@@ -103,11 +103,16 @@ def _setters(source: Source) -> list[Call]:
         for call in source.calls
         if call.method == "__setattr__" or "builtins.setattr" in call.names
     ]
-    return [c for c in found if not hasattr(c.node, "plain") and len(c.node.args) == 3][:MAX_CALLS]
+    return [call for call in found if not hasattr(call.node, "plain")][:MAX_CALLS]
 
 
 def _assign(source: Source, node: ast.Call) -> bool:
-    owner, key, value = node.args
+    given = source.arguments(node)
+    if isinstance(node.func, ast.Attribute) and len(given) == 2:
+        given = [node.func.value, *given]
+    if len(given) != 3:
+        return False
+    owner, key, value = given
     is_own = any(name[:1] == "." for name in source.names(owner))
     texts = [text for text in sorted(source.strings(key)) if text.isidentifier()]
     statement, block = enclosing(source, node)

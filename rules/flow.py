@@ -141,7 +141,8 @@ class Flow:
         scope = place.scope.find(node.id) if place else None
         if place is None or scope is None:
             return
-        if scope is not place.scope and self._keeps(scope, node.id, place.function):
+        inner = scope is place.scope or scope is place.function.scope  # of a lambda in it
+        if not inner and self._keeps(scope, node.id, place.function):
             yield Origin("state", self.held(scope, node.id))
             return
         for binding in scope.bindings[node.id][:MAX_ORIGINS]:
@@ -157,7 +158,8 @@ class Flow:
 
     def _is_factory(self, maker: Function, made: Function) -> bool:
         """Whether a function is called at import and returns the one that uses its parameter."""
-        returned = any(isinstance(v, ast.Name) and v.id == made.name for v in maker.returns)
+        names = {made.name, made.owner.name if made.owner else made.name}
+        returned = any(isinstance(v, ast.Name) and v.id in names for v in maker.returns)
         return returned and made in self.source.entries
 
     def held(self, scope: Scope, name: str) -> str:

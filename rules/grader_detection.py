@@ -131,9 +131,9 @@ class GraderDetection(Rule):
         names = {t.id for t in statement.targets if isinstance(t, ast.Name)} if statement else set()
         for test in source.live(ast.If, ast.IfExp, ast.While):
             parts = list(source.below(test.test))
-            if node in parts or any(isinstance(p, ast.Name) and p.id in names for p in parts):
-                if isinstance(test, ast.IfExp) or self._changes(source, test):
-                    return True
+            asks = node in parts or any(isinstance(p, ast.Name) and p.id in names for p in parts)
+            if asks and (isinstance(test, ast.IfExp) or self._changes(source, test)):
+                return True
         return False
 
     def _changes(self, source: Source, test: ast.If | ast.While) -> bool:

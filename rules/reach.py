@@ -27,7 +27,11 @@ def entries(layout: Layout, names: Names, entry: str) -> list[Function]:
     if found or entry:
         return found
     outer = [f for f in layout.functions[1:] if f.path.count(".") == 1 or f.name == "forward"]
-    helpers = {name for f in layout.functions for name in f.mentions}
+    helpers = {
+        node.id
+        for node in layout.nodes(ast.Name)
+        if isinstance(node.ctx, ast.Load) and not layout.place[node].guarded
+    }
     return [f for f in outer if f.name == "forward" or f.name not in helpers] or outer
 
 
