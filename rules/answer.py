@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from integrity.rules.source import Source
 
 MAX_NODES = 40_000
+MAX_PARTS = 60
 KERNEL_DECORATORS = (
     "triton.jit",
     "triton.autotune",
@@ -160,6 +161,11 @@ ABOUT = {
 LIKE = ("empty_like", "zeros_like", "ones_like", "full_like", "new_empty", "new_zeros")
 
 
+def _asks_kind(call: ast.Call) -> bool:
+    """`len(x)` and `isinstance(x, T)` read nothing of a tensor."""
+    return isinstance(call.func, ast.Name) and call.func.id in {"len", "isinstance", "type"}
+
+
 def is_about(source: Source, node: ast.AST) -> bool:
     """Whether a mention asks for a tensor's size or kind only."""
     around = source.parent(node)
@@ -208,17 +214,27 @@ class Links:
                 self._hand([target], node.value)
 
     def _hand(self, given: list[ast.AST], node: ast.AST) -> None:
-        for argument in given:
-            for part in self.source.below(argument, 60):
-                if is_about(self.source, part):
-                    continue
-                if isinstance(part, ast.Name):
-                    place = self.source.layout.place.get(part)
-                    scope = place.scope.find(part.id) if place else None
-                    if scope is not None and scope.kind != "module":
-                        self.handed_name[scope, part.id].append(node)
-                elif isinstance(part, ast.Attribute) and not isinstance(part.ctx, ast.Store):
+        """Note what a call is handed: all that its arguments mention, sizes and kinds apart."""
+        pending, count = list(given), 0
+        while pending and count < MAX_PARTS:
+            part, count = pending.pop(), count + 1
+            if isinstance(part, ast.Name):
+                self._hand_name(part, node)
+            elif isinstance(part, ast.Attribute):
+                if part.attr not in ABOUT and part.attr not in LIKE:
                     self.handed[f".{part.attr}"].append(node)
+                    pending.append(part.value)
+            elif isinstance(part, ast.Call):
+                if not _asks_kind(part):
+                    pending += [part.func, *part.args, *(k.value for k in part.keywords)]
+            elif not isinstance(part, ast.Constant):
+                pending += children(part)
+
+    def _hand_name(self, part: ast.Name, node: ast.AST) -> None:
+        place = self.source.layout.place.get(part)
+        scope = place.scope.find(part.id) if place else None
+        if scope is not None and scope.kind != "module":
+            self.handed_name[scope, part.id].append(node)
 
     def _written(self, launch: ast.Call) -> list[ast.AST]:
         """Arguments that a launch may write to; none where that can't be told.

@@ -44,7 +44,7 @@ def _candidates(source: Source) -> list[Call]:
     """Calls of what a maker made, and of `map`."""
     made = [
         call
-        for call in source.calls
+        for call in (source.calls if source.calls_to(MAKERS) else ())
         if isinstance(call.node.func, ast.Call | ast.Name)
         and any(source.names(maker.func) & MAKERS for maker in _makers(source, call.node.func))
     ]

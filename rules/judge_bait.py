@@ -94,6 +94,9 @@ class JudgeBait(Rule):
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
+        everything = " ".join(source.text.lower().split())
+        if not any(phrase in everything for phrase in PHRASES):
+            return
         for number, line in enumerate(source.lines, start=1):
             if len(line) > 2000:
                 continue  # a table or a payload; nobody reads it as prose

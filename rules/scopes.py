@@ -80,6 +80,8 @@ class Function:
 
     asks_super_for: set[str] = field(default_factory=set)
     live: bool = False
+    on_device: bool = False
+    """Triton compiles it: nothing in it runs on the host."""
 
     @property
     def parameters(self) -> list[str]:

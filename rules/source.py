@@ -61,7 +61,14 @@ class Source:
         self._live: dict[tuple[type[ast.AST], ...], list[ast.AST]] = {}
         self._names = Names(self.layout)
         Reach(self.layout, self._names, self.entry)
+        for function in self.layout.functions[1:]:
+            function.on_device = bool(function.decorators) and self._is_triton(function)
         self.entries: list[Function] = entries(self.layout, self._names, self.entry)
+
+    def _is_triton(self, function: Function) -> bool:
+        """Whether every decorator is Triton's own."""
+        found = [self._names.of(decorator) for decorator in function.decorators]
+        return all(names and all(n.startswith("triton.") for n in names) for names in found)
 
     def names(self, node: ast.AST) -> Strings:
         """Dotted names an expression may stand for."""
@@ -114,19 +121,24 @@ class Source:
         return self.live(*self.layout.kinds)
 
     def live(self, *kinds: type[ast.AST]) -> list[Any]:
-        """Nodes of those types that the harness can reach, in the order of the text."""
+        """Nodes of those types that the host can reach, in the order of the text."""
         if kinds not in self._live:
-            place, nodes = self.layout.place, self.layout.nodes(*kinds)
-            live = (n for n in nodes if (p := place[n]).function.live and not p.guarded)
-            self._live[kinds] = list(live)
+            found = self.everywhere(*kinds)
+            place = self.layout.place
+            self._live[kinds] = [node for node in found if not place[node].function.on_device]
         return self._live[kinds]
+
+    def everywhere(self, *kinds: type[ast.AST]) -> list[Any]:
+        """The same, with those in Triton kernels."""
+        place, nodes = self.layout.place, self.layout.nodes(*kinds)
+        return [n for n in nodes if (p := place[n]).function.live and not p.guarded]
 
     @cached_property
     def calls(self) -> list[Call]:
         """Calls in live code."""
         return [
             Call(node, self.names(node.func), self.function_of(node))
-            for node in self.live(ast.Call)
+            for node in self.everywhere(ast.Call)
         ]
 
     @cached_property
@@ -159,18 +171,18 @@ class Source:
         return list(writes_of(self))
 
     @cached_property
-    def reads(self) -> list[Read]:
-        """Attributes and names that live code looks at."""
-        return [
-            Read(node, self.names(node), self.function_of(node))
-            for node in self.live(ast.Attribute, ast.Name)
-            if isinstance(node.ctx, ast.Load)
-        ]
-
-    @cached_property
     def attribute_loads(self) -> list[tuple[ast.Attribute, Strings]]:
         """Attributes that live code reads, and what they may be."""
-        return [(r.node, r.names) for r in self.reads if isinstance(r.node, ast.Attribute)]
+        return [(node, self.names(node)) for node in self._loads]
+
+    @cached_property
+    def _loads(self) -> list[ast.Attribute]:
+        return [n for n in self.live(ast.Attribute) if isinstance(n.ctx, ast.Load)]
+
+    def loads_of(self, attributes: Iterable[str]) -> list[ast.Attribute]:
+        """Live reads of attributes of those names, whatever they belong to."""
+        wanted = frozenset(attributes)
+        return [node for node in self._loads if node.attr in wanted]
 
     @cached_property
     def attribute_stores(self) -> list[tuple[ast.Attribute, Strings]]:
@@ -195,12 +207,20 @@ class Source:
 
     def reads_under(self, prefix: str) -> list[Read]:
         """Live reads of attributes of that object."""
-        return [r for r in self.reads if any(n.startswith(prefix + ".") for n in r.names)]
+        last = prefix.rpartition(".")[2]
+        bases = ((node, node.value) for node in self._loads)
+        near = [n for n, b in bases if not isinstance(b, ast.Attribute) or b.attr == last]
+        found = [node for node in near if prefix in self.names(node.value)]
+        return [Read(node, self.names(node), self.function_of(node)) for node in found]
 
     def reads_of(self, names: Iterable[str]) -> list[Read]:
         """Live reads that may be of one of those names."""
         wanted = frozenset(names)
-        return [read for read in self.reads if read.names & wanted]
+        lasts = {name.rpartition(".")[2] for name in wanted} | self.layout.set_attributes.keys()
+        near: list[ast.expr] = [node for node in self._loads if node.attr in lasts]
+        near += [n for n in self.live(ast.Name) if isinstance(n.ctx, ast.Load)]
+        found = [node for node in near if self.names(node) & wanted]
+        return [Read(node, self.names(node), self.function_of(node)) for node in found]
 
     @cached_property
     def functions(self) -> list[Function]:
