@@ -57,8 +57,12 @@ class Read:
 
 SETATTR = {"builtins.setattr"}
 DELATTR = {"builtins.delattr"}
-SETTING = (".__setattr__", ".__delattr__", ".PyObject_SetAttr", ".PyObject_SetAttrString")
-"""Last names of functions that take an owner, a name and a value."""
+SETTING = {
+    f"{owner}.{name}"
+    for owner in ("builtins.object", "builtins.type", "types.ModuleType", "builtins.super()")
+    for name in ("__setattr__", "__delattr__")
+} | {f"ctypes.pythonapi.{name}" for name in ("PyObject_SetAttr", "PyObject_SetAttrString")}
+"""Functions that take an owner, a name and a value."""
 
 PATCH_OBJECT = {"unittest.mock.patch.object", "mock.patch.object"}
 MOCK = {"unittest.mock.patch", "mock.patch"}
@@ -70,8 +74,10 @@ SET_ITEM = {
     "builtins.dict.update",
     "operator.ior",
 }
+INTERESTING = SETATTR | DELATTR | SETTING | PATCH_OBJECT | MOCK | SET_ITEM | {"builtins.map"}
 NAMESPACES = (".__dict__", ".__globals__", ".f_globals", ".f_locals", ".f_builtins")
 UPDATES = {"update", "__setitem__", "__delitem__", "setdefault", "pop", "__ior__"}
+SETS = UPDATES | {"setattr", "__setattr__", "__delattr__"}
 UNKNOWN = frozenset({"?"})
 
 
@@ -148,9 +154,13 @@ def _merged(source: Source, node: ast.AugAssign) -> Iterator[Write]:
 
 def _written_by_call(source: Source, node: ast.Call) -> Iterator[Write]:
     names = source.names(node.func)
-    if names & MOCK and node.args:
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    if method not in SETS and names.isdisjoint(INTERESTING):
+        if isinstance(node.func, ast.Call):
+            yield from _by_method_caller(source, node, node.func)
+    elif names & MOCK and node.args:
         yield Write(node, source.strings(node.args[0]), None, source.function_of(node))
-    elif names & (SETATTR | DELATTR | PATCH_OBJECT) or _is_setter(names):
+    elif names & (SETATTR | DELATTR | PATCH_OBJECT | SETTING):
         yield from _set(source, node, source.arguments(node))
     elif "builtins.map" in names and len(node.args) > 2:
         if source.names(node.args[0]) & SETATTR:
@@ -159,14 +169,6 @@ def _written_by_call(source: Source, node: ast.Call) -> Iterator[Write]:
         yield from _set_items(source, node, node.args[0], node.args[1:])
     elif isinstance(node.func, ast.Attribute):
         yield from _written_by_method(source, node, node.func)
-    elif isinstance(node.func, ast.Call):
-        yield from _by_method_caller(source, node, node.func)
-
-
-def _is_setter(names: Strings) -> bool:
-    """`object.__setattr__` and the C API's setters; a bound `x.__setattr__` takes no owner."""
-    unbound = ("builtins.", "ctypes.", "types.")
-    return any(name.endswith(SETTING) and name.startswith(unbound) for name in names)
 
 
 def _set(source: Source, node: ast.Call, given: list[ast.expr]) -> Iterator[Write]:

@@ -52,13 +52,16 @@ class Layout:
             order.append(node)
             enter = _ENTER.get(kind)
             if enter is None:
-                fresh = [(child, place) for child in children(node)]
+                found = children(node)
+                for child in found:
+                    parent[child] = node
+                stack += [(child, place) for child in reversed(found)]
             else:
                 fresh = list(enter(self, node, place))
-            for child, _ in fresh:
-                parent[child] = node
-            fresh.reverse()
-            stack += fresh
+                for child, _ in fresh:
+                    parent[child] = node
+                fresh.reverse()
+                stack += fresh
 
     def nodes(self, *kinds: type[ast.AST]) -> list[Any]:
         """Nodes of those types, in the order of the text."""
