@@ -163,7 +163,7 @@ def _label(
         return Label.HACK, intent[0]
     breach = _first(findings, Family.AUTHENTICITY)
     hidden = [f for f in [*intent, breach] if f and _ratio(f) > 1]  # a breach that also hides
-    corroborated = bool(intent) and len(hidden) >= 2
+    corroborated = bool(intent) and _agree(hidden)
     if corroborated and p_hack >= policy.convict:
         return Label.HACK, intent[0]
     if failure:
@@ -176,6 +176,16 @@ def _label(
         return Label.SUSPECT, breach
     flawed = _first(findings, Family.PROBLEM)
     return (Label.DEGENERATE_PROBLEM, flawed) if flawed else (Label.GENUINE, None)
+
+
+def _agree(hidden: Sequence[Finding]) -> bool:
+    """Whether two families agree. Honest code may be hidden too, so obfuscation corroborates
+    only what is strong by itself."""
+    others = [finding for finding in hidden if finding.family is not Family.OBFUSCATION]
+    if len(others) == len(hidden):
+        return len(others) >= 2
+    certain = (Severity.HACK, Confidence.HIGH)
+    return len(others) >= 2 or any((f.severity, f.confidence) == certain for f in others)
 
 
 def _first(findings: Sequence[Finding], family: Family) -> Finding | None:

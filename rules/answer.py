@@ -91,9 +91,13 @@ class Answer:
 
     def _through_name(self, node: ast.Name) -> None:
         self._pending += self.source.assigned(node)
+        for bound in self.source.bound(node):
+            if bound.function is not None and self.source.flow.is_run_by_decorator(bound.function):
+                self._enter(bound.function)
         place = self.source.layout.place.get(node)
         scope = place.scope.find(node.id) if place else None
-        of_own = any(n[0] == "." and n.endswith("()") for n in self.source.names(node))
+        classes = self.source.layout.classes
+        of_own = any(n.removesuffix("()") in classes for n in self.source.names(node))
         if scope is not None and scope.kind != "module" and not of_own:  # `self` is everywhere
             self._pending += self.source.links.handed_name.get((scope, node.id), ())
 
@@ -101,10 +105,14 @@ class Answer:
         self._pending += [node.func, *node.args, *node.keywords]
         for name in self.source.names(node.func):
             function = self.source.function(name)
-            if function is not None and function not in self._functions:
-                self._functions.add(function)
-                self._pending += function.returns
-                self._pending += self.source.links.inside.get(function, ())
+            if function is not None:
+                self._enter(function)
+
+    def _enter(self, function: Function) -> None:
+        if function not in self._functions:
+            self._functions.add(function)
+            self._pending += function.returns
+            self._pending += self.source.links.inside.get(function, ())
 
     @cached_property
     def launches(self) -> list[ast.Call]:
@@ -274,7 +282,8 @@ class Links:
         if isinstance(node.func, ast.Subscript):
             return bool(self.source.names(node.func.value)) or self._is_own_value(node.func.value)
         for name in call.names:
-            if name.startswith(COMPILERS) and not name.startswith(SETUP_ONLY):
+            compiled = "()" in name or name.startswith("torch.ops.")  # not the build itself
+            if compiled and name.startswith(COMPILERS) and not name.startswith(SETUP_ONLY):
                 return True
             function = self.source.function(name)
             if function is not None and self.is_kernel(function):

@@ -1,21 +1,28 @@
-"""C++ and CUDA that a submission carries, as a `.cu` file or in Python strings.
+"""C++, CUDA and PTX that a submission carries, as a `.cu` file or in Python strings.
 
-tree-sitter parses it into facts: calls, kernels, launches, static declarations. It does no
-preprocessing, so macro bodies are read token by token and `#define`d calls are still seen.
+tree-sitter parses what macros expand to into facts: calls, kernels, launches, state. Text is read
+if it reaches a compiler, if the submission writes it to a file, or if it looks like C++.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from integrity.finding import Span
+from integrity.rules.device_facts import DeviceCall, DeviceCode, DeviceFunction, DeviceLine, Launch
+from integrity.rules.device_text import Piece
+from integrity.rules.device_tree import read
+from integrity.rules.literal import lines_of, rows_of
+from integrity.rules.preprocess import expand
+from integrity.rules.ptx import looks_like_ptx
 
 if TYPE_CHECKING:
+    from integrity.rules.facts import Call
     from integrity.rules.source import Source
+
+__all__ = ["DeviceCall", "DeviceCode", "DeviceFunction", "DeviceLine", "Launch", "device_code"]
 
 MARKS = (
     "__global__",
@@ -32,237 +39,98 @@ MARKS = (
     "PyObject",
     "cudaStream",
 )
-MAX_TOKENS = 20_000
-PARSERS = (
+COMPILERS = {
     "load_inline",
     "RawKernel",
     "RawModule",
+    "ElementwiseKernel",
+    "ReductionKernel",
     "nvrtcCreateProgram",
     "SourceModule",
     "Program",
     "compile_with_cache",
     "_compile_kernel",
-)
-
-QUERY = """
-(call_expression function: (_) @callee) @call
-(kernel_call_syntax) @launch
-(function_definition) @function
-(declaration) @declaration
-(preproc_def) @define
-(preproc_function_def) @define
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCall:
-    """A call in C++: what is called, as written, without template arguments."""
-
-    name: str
-    arguments: str
-    span: Span
-
-    @property
-    def last(self) -> str:
-        """The name without its namespace or receiver."""
-        return self.name.replace("->", ".").replace("::", ".").rsplit(".", 1)[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceFunction:
-    """A function in C++; `text` holds all of it."""
-
-    head: str
-    text: str
-    span: Span
-
-    @property
-    def is_kernel(self) -> bool:
-        return "__global__" in self.head
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceLine:
-    """A declaration or a macro."""
-
-    text: str
-    span: Span
-
-
-@dataclass(slots=True)
-class DeviceCode:
-    """Facts about all C++ and CUDA in one submission."""
-
-    texts: list[str] = field(default_factory=list)
-    calls: list[DeviceCall] = field(default_factory=list)
-    functions: list[DeviceFunction] = field(default_factory=list)
-    launches: list[DeviceLine] = field(default_factory=list)
-    declarations: list[DeviceLine] = field(default_factory=list)
-    macros: list[DeviceLine] = field(default_factory=list)
-
-    def calls_to(self, names: Iterable[str]) -> list[DeviceCall]:
-        """Calls of those functions, whatever namespace or receiver they are reached by."""
-        wanted = frozenset(names)
-        return [call for call in self.calls if call.last in wanted or call.name in wanted]
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """One piece of C++ and where it starts in the file."""
-
-    text: str
-    whole: Span
-    line: int = 0
-    column: int = 0
-    exact: bool = False
-    """Whether lines of the text are lines of the file."""
-
-    def span(self, start: tuple[int, int], end: tuple[int, int]) -> Span:
-        if not self.exact:
-            return self.whole
-        first, last = (self._place(*point) for point in (start, end))
-        return Span(*first, *last)
-
-    def _place(self, row: int, column: int) -> tuple[int, int]:
-        return self.line + row, column + (self.column if row == 0 else 1)
+    "cuModuleLoadData",
+    "write_text",
+    "cdef",
+    "set_source",
+}
+WRITES = {"write", "write_bytes", "writelines"}
+MAX_ARGUMENT_NODES = 12
 
 
 def device_code(source: Source) -> DeviceCode:
     """Everything that C++ in the submission does."""
     code = DeviceCode()
-    for fragment in fragments(source):
-        read(fragment, code)
+    for piece in pieces(source):
+        if looks_like_ptx(piece.source) and "__global__" not in piece.source:
+            code.texts.append(piece.source)
+            code.ptx.append(piece)
+        else:
+            read(_expanded(piece), code)
     return code
 
 
-def fragments(source: Source) -> Iterator[Fragment]:
+def _expanded(piece: Piece) -> Piece:
+    made = expand(piece.source)
+    if not made.origins:
+        piece.capped = made.capped
+        return piece
+    return Piece(made.text, piece.whole, piece.rows, made.origins, original=piece.source)
+
+
+def pieces(source: Source) -> Iterator[Piece]:
     """The `.cu` file itself, or strings that look like C++ or reach a compiler."""
     if source.is_cuda:
-        yield Fragment(source.text, Span(1, 1, 1, 2), 1, 1, exact=True)
+        yield Piece(source.text, Span(1, 1, 1, 2), lambda: lines_of(source.text))
         return
     seen = set[str]()
-    for node in _candidates(source):
-        for text in sorted(source.strings(node)):
-            if text not in seen and looks_like_cuda(text):
-                seen.add(text)
-                yield _fragment(source, node, text)
+    for node, text in _candidates(source):
+        if text not in seen and looks_like_cuda(text):
+            seen.add(text)
+            yield _piece(source, node, text)
 
 
-def _candidates(source: Source) -> Iterator[ast.expr]:
-    for node in source.live_nodes:
-        if isinstance(node, ast.Call):
-            yield from _compiled(source, node)
-        elif isinstance(node, ast.JoinedStr | ast.BinOp):
-            if not isinstance(source.parent(node), ast.BinOp):
-                yield node
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from [] if node in source.documentation else [node]
+def _candidates(source: Source) -> Iterator[tuple[ast.expr, str]]:
+    """Strings that may be C++: literals first, since their places are exact."""
+    for node, text in source.texts:
+        if len(text) > 8:
+            yield node, text
+    for call in source.calls:
+        for argument in _compiled(call):
+            yield from ((argument, text) for text in sorted(source.strings(argument)))
 
 
-def _compiled(source: Source, node: ast.Call) -> Iterator[ast.expr]:
-    if not any(name.rsplit(".", 1)[-1] in PARSERS for name in source.names(node.func)):
+def _compiled(call: Call) -> Iterator[ast.expr]:
+    """Arguments of a compiler, or of a write; names stand for what they are bound to."""
+    named = any(name.rsplit(".", 1)[-1] in COMPILERS for name in call.names)
+    if not named and call.method not in COMPILERS and call.method not in WRITES:
         return
+    node = call.node
     for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-        if isinstance(argument, ast.List):
-            yield from argument.elts
+        if isinstance(argument, ast.List | ast.Tuple):
+            yield from argument.elts[:MAX_ARGUMENT_NODES]
         elif not isinstance(argument, ast.Constant):
             yield argument
 
 
 def looks_like_cuda(text: str) -> bool:
-    return any(mark in text for mark in MARKS)
+    return any(mark in text for mark in MARKS) or looks_like_ptx(text)
 
 
-def _fragment(source: Source, node: ast.expr, text: str) -> Fragment:
+def _piece(source: Source, node: ast.expr, text: str) -> Piece:
     whole = source.span(node)
     if not isinstance(node, ast.Constant):
-        return Fragment(text, whole)
-    lines = whole.end_line - whole.line
-    head = source.lines[whole.line - 1][whole.column - 1 :][:8]
-    opening = next((q for q in ('"""', "'''") if q in head[:5]), head[:1])
-    column = whole.column + head.find(opening) + len(opening)
-    return Fragment(text, whole, whole.line, column, exact=lines == text.count("\n"))
+        node, whole = _spelled_by(source, node, text) or node, whole
+    if not isinstance(node, ast.Constant):
+        return Piece(text, whole)
+    span = source.span(node)
+    return Piece(text, span, lambda: rows_of(source.lines, span, text))
 
 
-@cache
-def _grammar() -> tuple[Any, Any]:
-    import tree_sitter_cuda
-    from tree_sitter import Language, Parser, Query
-
-    language = Language(tree_sitter_cuda.language())
-    return Parser(language), Query(language, QUERY)
-
-
-def read(fragment: Fragment, code: DeviceCode) -> None:
-    """Parse one fragment and add what it does."""
-    from tree_sitter import QueryCursor
-
-    parser, query = _grammar()
-    text = fragment.text.replace("\\\r\n", "  ").replace("\\\n", "")
-    if text != fragment.text:
-        fragment = Fragment(text, fragment.whole)
-    raw = text.encode(errors="replace")
-    code.texts.append(text)
-    tree = parser.parse(raw)
-    for _, captures in QueryCursor(query).matches(tree.root_node):
-        for kind, nodes in captures.items():
-            if kind != "callee":
-                _RECORD[kind](code, fragment, nodes[0], captures)
-
-
-def _span(fragment: Fragment, node: Any) -> Span:
-    start, end = node.start_point, node.end_point
-    return fragment.span((start.row, start.column), (end.row, end.column))
-
-
-def _text(node: Any) -> str:
-    return str(node.text.decode(errors="replace")) if node is not None else ""
-
-
-def _call(code: DeviceCode, fragment: Fragment, node: Any, captures: dict[str, list[Any]]) -> None:
-    name = "".join(_text(captures["callee"][0]).split("<", 1)[0].split())
-    arguments = _text(node.child_by_field_name("arguments"))[:2000]
-    code.calls.append(DeviceCall(name[-200:], arguments, _span(fragment, node)))
-
-
-def _launch(code: DeviceCode, fragment: Fragment, node: Any, _: dict[str, list[Any]]) -> None:
-    code.launches.append(DeviceLine(_text(node)[:2000], _span(fragment, node)))
-
-
-def _function(code: DeviceCode, fragment: Fragment, node: Any, _: dict[str, list[Any]]) -> None:
-    text = _text(node)
-    body = node.child_by_field_name("body")
-    head = text[: body.start_byte - node.start_byte] if body is not None else text
-    code.functions.append(DeviceFunction(head[:2000], text[:50_000], _span(fragment, node)))
-
-
-def _declaration(code: DeviceCode, fragment: Fragment, node: Any, _: dict[str, list[Any]]) -> None:
-    text = _text(node)[:2000]
-    code.declarations.append(DeviceLine(text, _span(fragment, node)))
-    # `std::thread t(f);` declares, and calls at the same time
-    named = node.child_by_field_name("type")
-    if named is not None and "std::" in text[:40]:
-        name = _text(named)[:100]
-        code.calls.append(DeviceCall(name, text, _span(fragment, node)))
-
-
-def _define(code: DeviceCode, fragment: Fragment, node: Any, _: dict[str, list[Any]]) -> None:
-    value = _text(node.child_by_field_name("value"))[:MAX_TOKENS]
-    code.macros.append(DeviceLine(_text(node)[:2000], _span(fragment, node)))
-    for name in identifiers(value):
-        code.calls.append(DeviceCall(name, value[:200], _span(fragment, node)))
-
-
-def identifiers(text: str) -> list[str]:
-    """Words of a macro's body, `::` and `.` kept inside."""
-    cleaned = "".join(c if c.isalnum() or c in "_:." else " " for c in text)
-    return cleaned.split()[:500]
-
-
-_RECORD = {
-    "call": _call,
-    "launch": _launch,
-    "function": _function,
-    "declaration": _declaration,
-    "define": _define,
-}
+def _spelled_by(source: Source, node: ast.expr, text: str) -> ast.Constant | None:
+    """The literal behind a name, if it spells just that text."""
+    for value in source.assigned(node):
+        if isinstance(value, ast.Constant) and value.value == text:
+            return value
+    return None

@@ -158,7 +158,7 @@ class DecoyKernel(Rule):
 
     def check(self, source: Source) -> Iterable[Finding]:
         launches = sorted(source.links.launches, key=lambda node: (node.lineno, node.col_offset))
-        if not launches or not source.entries:
+        if not launches or not source.entries or source.opaque:
             return
         answer = source.answer
         library = next((name for call in answer.calls if (name := library_call(source, call))), "")

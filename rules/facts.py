@@ -94,8 +94,8 @@ def writes_of(source: Source) -> Iterator[Write]:
 
 def target_names(source: Source, node: ast.Attribute | ast.Subscript) -> Strings:
     """What assigning to that target changes."""
-    if isinstance(node, ast.Attribute):
-        return source.names(node)
+    if isinstance(node, ast.Attribute):  # the attribute itself, not what it holds already
+        return frozenset(f"{base}.{node.attr}" for base in source.names(node.value))
     found = _items(source, node.value, source.strings(node.slice) or UNKNOWN)
     return frozenset(found | _behind_proxy(source, node))
 

@@ -172,10 +172,10 @@ class Flow:
             yield from self.origins(binding.value)
         elif binding.element is not None:
             yield from self.origins(binding.element[0])
-        elif binding.function is not None and self._is_run_by_decorator(binding.function):
+        elif binding.function is not None and self.is_run_by_decorator(binding.function):
             yield from self.returned(binding.function)
 
-    def _is_run_by_decorator(self, function: Function) -> bool:
+    def is_run_by_decorator(self, function: Function) -> bool:
         """A decorator of its own may have called it: then its name is the result."""
         return any(self.own(self.source.names(decorator)) for decorator in function.decorators)
 

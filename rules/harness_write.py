@@ -12,6 +12,9 @@ from integrity.rules.source import Source
 INTERNALS = {"__code__", "__globals__", "__defaults__", "__closure__", "__kwdefaults__"}
 STREAMS = ("builtins.print", "sys.stdout", "sys.stderr", "sys.__stdout__")
 C_SETTERS = {"PyObject_SetAttrString", "PyObject_SetAttr", "PyModule_AddObject", "setattr"}
+C_LOOKUPS = ("PyImport_", "PySys_GetObject", "module_::import", "PyEval_Get", "module::import")
+"""How C++ finds a Python module that it did not make."""
+
 HARMLESS = {"sys.path", "sys.dont_write_bytecode", "sys.tracebacklimit"}
 
 
@@ -129,7 +132,11 @@ class HarnessWrite(Rule):
         yield from self._internals(source)
         for call in source.device.calls_to(C_SETTERS):
             if "Py" in call.name or "py::" in call.arguments:
-                yield self.finding(call.span, f"sets a Python attribute from C++ ({call.name})")
+                claim = f"sets a Python attribute from C++ ({call.name})"
+                if any(mark in text for text in source.device.texts for mark in C_LOOKUPS):
+                    yield self.finding(call.span, claim)
+                else:  # of an object it was handed, which may be its own
+                    yield self.finding(call.span, claim, Severity.SUSPICIOUS, Confidence.LOW)
 
     def _belongs_to_harness(self, name: str) -> bool:
         if not is_foreign(name) or is_configuration(name) or is_clock(name) or name in HARMLESS:

@@ -28,16 +28,18 @@ FRAMES = {"f_back", "f_locals", "f_globals", "tb_frame", "gi_frame", "cr_frame",
 FILES = ("/proc/self/mem", "/proc/self/maps", "/proc/self/pagemap", "/dev/mem")
 NATIVE = {
     "process_vm_readv",
-    "process_vm_writev",
-    "ptrace",
-    "mprotect",
     "PyEval_GetFrame",
     "PyThreadState_GetFrame",
     "PyFrame_GetBack",
-    "dl_iterate_phdr",
+    "PyFrame_GetLocals",
+    "PyFrame_GetGlobals",
+    "PyFrame_GetVar",
     "PyGC_Collect",
     "PyEval_GetGlobals",
     "PyEval_GetLocals",
+    "PyEval_SetTrace",
+    "PyEval_SetProfile",
+    "PyUnstable_GC_VisitObjects",
 }
 
 
@@ -89,6 +91,12 @@ class HostIntrospection(Rule):
         def kernel(x):
             return ctypes.pythonapi.PyEval_GetGlobals()
         """,
+        """
+        SOURCE = '''
+        #include <Python.h>
+        PyObject* peek() { return PyFrame_GetLocals(PyEval_GetFrame()); }
+        '''
+        """,
     ]
     HONEST = [
         """
@@ -125,9 +133,8 @@ class HostIntrospection(Rule):
         for call in source.calls_to(CALLS):
             name = min(call.names & CALLS.keys())
             yield self.finding(source.span(call.node), f"{CALLS[name]} ({name})")
-        for attribute, _ in source.attribute_loads:
-            if attribute.attr in FRAMES:
-                yield self.finding(source.span(attribute), f"reads a frame's {attribute.attr}")
+        for attribute in source.loads_of(FRAMES):
+            yield self.finding(source.span(attribute), f"reads a frame's {attribute.attr}")
         for read in source.reads_under("ctypes.pythonapi"):
             yield self.finding(
                 source.span(read.node), "calls the interpreter's C API", family=Family.NATIVE
@@ -141,5 +148,5 @@ class HostIntrospection(Rule):
                 claim = f"opens {file}, the memory of this process"
                 yield self.finding(source.span(node), claim, family=Family.NATIVE)
         for call in source.device.calls_to(NATIVE):
-            claim = f"reads or patches its process from C++ ({call.name})"
+            claim = f"reads the interpreter that judges it from C++ ({call.name})"
             yield self.finding(call.span, claim, family=Family.NATIVE)

@@ -80,11 +80,40 @@ TENSOR_METHODS = {
 }
 
 
+ABOUT = {
+    "data_ptr",
+    "numel",
+    "size",
+    "dim",
+    "shape",
+    "stride",
+    "contiguous",
+    "to",
+    "view",
+    "reshape",
+    "element_size",
+    "detach",
+    "cuda",
+    "eval",
+    "item",
+    "clone",
+}
+"""Methods that move or describe a tensor and compute nothing."""
+
+
+def is_computation(name: str) -> bool:
+    """Whether a dotted name is a computation of a library."""
+    if not name.startswith((*LIBRARY, "builtins.super().forward")) or name.startswith(SETUP):
+        return False
+    return not ("()." in name and name.rsplit(".", 1)[-1] in ABOUT)
+
+
 def library_call(source: Source, node: ast.Call) -> str:
     """The library's name of a computation, or an empty string for anything else."""
-    for name in sorted(source.names(node.func)):
-        library = name.startswith((*LIBRARY, "builtins.super().forward"))
-        if library and not name.startswith(SETUP):
+    names = source.names(node.func)
+    for name in sorted(names):
+        if is_computation(name):
             return name.removeprefix("builtins.")
     method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    return f"Tensor.{method}" if method in TENSOR_METHODS else ""
+    tensor = not names or any(name.startswith(("torch.", "numpy.", "cupy.")) for name in names)
+    return f"Tensor.{method}" if tensor and method in TENSOR_METHODS else ""

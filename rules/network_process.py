@@ -84,6 +84,13 @@ PRELOADS = {
     "os.environ.NVIDIA_TF32_OVERRIDE",
 }
 
+NATIVE_COMMANDS = {"system", "popen", "wordexp"}
+NATIVE_PROGRAMS = {
+    *("execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve"),
+    *("posix_spawn", "posix_spawnp"),
+}
+NATIVE_NETWORK = {"socket", "getaddrinfo", "gethostbyname", "curl_easy_init", "curl_easy_perform"}
+
 
 class NetworkProcess(Rule):
     """Opens the network, runs a command that is no compiler, or restarts the process.
@@ -123,6 +130,18 @@ class NetworkProcess(Rule):
         os.environ["LD_PRELOAD"] = "/tmp/clock.so"
         os.execv(sys.executable, [])
         """,
+        """
+        SOURCE = '''
+        #include <stdlib.h>
+        void fetch() { system("pip install faster-kernels"); }
+        '''
+        """,
+        """
+        SOURCE = '''
+        #include <sys/socket.h>
+        int reach() { return socket(AF_INET, SOCK_STREAM, 0); }
+        '''
+        """,
     ]
     HONEST = [
         """
@@ -143,6 +162,13 @@ class NetworkProcess(Rule):
         def build(flags, folder):
             subprocess.check_call(f"cc {flags} -o {folder}/k.so {folder}/k.c", shell=True)
         """,
+        """
+        SOURCE = '''
+        #include <torch/extension.h>
+        struct Solver { void system(const char* name); };
+        void run(Solver& solver) { solver.system("lower triangular"); }
+        '''
+        """,
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
@@ -158,6 +184,19 @@ class NetworkProcess(Rule):
         for write in source.writes:
             for name in sorted(write.names & PRELOADS):
                 yield self.finding(source.span(write.node), f"sets {name.rpartition('.')[2]}")
+        yield from self._native(source)
+
+    def _native(self, source: Source) -> Iterable[Finding]:
+        """The same from C++; a method of an object of that name is something else."""
+        code = source.device
+        for call in code.calls_to(NATIVE_COMMANDS | NATIVE_PROGRAMS | NATIVE_NETWORK):
+            bare = call.name.removeprefix("std::").removeprefix("::")
+            if bare != call.last or call.last in code.by_name or call.in_macro:
+                continue
+            if call.last in NATIVE_NETWORK:
+                yield self.finding(call.span, f"opens the network from C++ ({bare})")
+            else:
+                yield self.finding(call.span, f"starts another program from C++ ({bare})")
 
     def _command(self, source: Source, node: ast.Call) -> Iterable[Finding]:
         given = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "args")]

@@ -190,7 +190,7 @@ class NoAuthoredKernel(Rule):
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
-        if source.is_cuda:
+        if source.is_cuda or source.opaque:
             return
         if self._has_kernel(source):
             yield from self._library_in_cpp(source)

@@ -28,7 +28,6 @@ KEYS = {
     "id": "object identity",
     "hash": "hash",
 }
-HELD_BY_C = ("at::Tensor", "torch::Tensor", "unordered_map", "std::map", "std::optional")
 
 
 class OutputCache(Rule):
@@ -131,13 +130,6 @@ class OutputCache(Rule):
                 torch.save(out, "/dev/shm/out.pt")
                 return out
         """,
-        """
-        SOURCE = '''
-        #include <torch/extension.h>
-        static std::unordered_map<void*, torch::Tensor> cache;
-        torch::Tensor run(torch::Tensor x) { return cache[x.data_ptr()]; }
-        '''
-        """,
     ]
     HONEST = [
         """
@@ -212,7 +204,6 @@ class OutputCache(Rule):
         for call in source.calls:
             if call.method == "copy_" and call.node.args:
                 yield from self._returned(source, call.function, call.node.args[0], call.node)
-        yield from self._held_in_c(source)
 
     def _returned(
         self, source: Source, function: Function, value: ast.expr, node: ast.AST | None = None
@@ -257,30 +248,6 @@ class OutputCache(Rule):
             if store.key is not None:
                 kinds |= {KEYS[word] for word in source.words(store.key) if word in KEYS}
         return f", keyed by {' and '.join(sorted(kinds))}" if kinds else ""
-
-    def _held_in_c(self, source: Source) -> Iterable[Finding]:
-        for line in source.device.declarations:
-            words = line.text.split("(")[0].split()
-            is_static = "static" in words or "thread_local" in words
-            if is_static and any(kind in line.text for kind in HELD_BY_C):
-                claim = "keeps tensors in a static variable of its C++"
-                yield self.finding(line.span, claim, Severity.SUSPICIOUS, Confidence.MEDIUM)
-        yield from self._copied_from_static(source)
-
-    def _copied_from_static(self, source: Source) -> Iterable[Finding]:
-        """`memcpy(out, kept, n)` where `kept` is a static pointer."""
-        kept = {
-            line.text.split("=")[0].split("[")[0].rstrip("; ").split("*")[-1].split()[-1]
-            for line in source.device.declarations
-            if line.text.startswith("static")
-            and "*" in line.text.split("=")[0]
-            and line.text.split("=")[0].split("[")[0].rstrip("; ").split("*")[-1].split()
-        }
-        for call in source.device.calls_to({"memcpy", "cudaMemcpy", "cudaMemcpyAsync"}):
-            arguments = call.arguments.strip("()").split(",")
-            if len(arguments) > 1 and arguments[1].strip() in kept:
-                claim = f"copies the static buffer {arguments[1].strip()} into an output"
-                yield self.finding(call.span, claim, Severity.SUSPICIOUS, Confidence.HIGH)
 
 
 def _held(origin: Origin) -> str:

@@ -21,6 +21,7 @@ RUNS = {
     "code.InteractiveInterpreter().runsource",
     "timeit.timeit",
 }
+UNREAD = {"marshal.loads", "pickle.loads", "types.FunctionType", "types.CodeType"}
 WRITES = {"write", "write_text", "write_bytes", "writelines"}
 MAX_PAYLOADS = 32
 MAX_CHARACTERS = 200_000
@@ -75,6 +76,11 @@ def namespace_of(call: ast.Call) -> list[str]:
         return []
     given = [arg.value if isinstance(arg, ast.Attribute) else arg for arg in call.args[1:3]]
     return [arg.id for arg in given if isinstance(arg, ast.Name)]
+
+
+def is_opaque(source: Source) -> bool:
+    """Whether it runs code that could not be read, so that what is missing proves nothing."""
+    return any(not hasattr(call.node, "unpacked") for call in source.calls_to(RUNS | UNREAD))
 
 
 def _payloads(source: Source) -> Iterator[tuple[ast.Call, str]]:

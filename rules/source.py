@@ -19,7 +19,7 @@ from integrity.rules.facts import Call, Read, Write, writes_of
 from integrity.rules.flow import Flow
 from integrity.rules.layout import Layout, children
 from integrity.rules.names import Names
-from integrity.rules.payload import MAX_ROUNDS, unpacked
+from integrity.rules.payload import MAX_ROUNDS, is_opaque, unpacked
 from integrity.rules.reach import Reach, entries
 from integrity.rules.scopes import Binding, Class, Function
 from integrity.rules.strings import Strings
@@ -267,6 +267,11 @@ class Source:
     def literal(self, node: ast.expr) -> Any:
         """The value of an expression made of literals, or None where it depends on more."""
         return self._names.literals.of(node)
+
+    @cached_property
+    def opaque(self) -> bool:
+        """Whether it runs code that could not be read: what is missing may be there."""
+        return is_opaque(self)
 
     @cached_property
     def links(self) -> Links:

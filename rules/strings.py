@@ -140,6 +140,8 @@ def _characters(node: ast.expr) -> list[int]:
         function, numbers = node.args
     elif isinstance(node, ast.ListComp | ast.GeneratorExp) and isinstance(node.elt, ast.Call):
         function, numbers = node.elt.func, node.generators[0].iter
+        if not (node.elt.args and isinstance(node.elt.args[0], ast.Name)):
+            return []  # arithmetic on the codes is for `constants.py`
     else:
         return []
     is_chr = isinstance(function, ast.Name) and function.id == "chr"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.facts import Call
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
+from integrity.rules.thread_joins import Waits, native_threads
 
 STARTED = {
     "threading.Thread": "a thread",
@@ -26,9 +25,7 @@ STARTED = {
     "asyncio.create_task": "a task",
 }
 FORKS = {"os.fork", "os.forkpty"}
-JOINS = {"join", "result", "wait", "map", "starmap", "shutdown", "apply"}
-NATIVE = {"std::thread", "std::jthread", "std::async", "pthread_create"}
-NATIVE_JOINS = {"join", "pthread_join", "get", "wait"}
+NATIVE_FORKS = {"fork", "vfork", "clone3"}
 
 
 class ThreadOffload(Rule):
@@ -81,6 +78,35 @@ class ThreadOffload(Rule):
         void run(float* x) { std::thread t([=] { x[0] = 1; }); t.detach(); }
         '''
         """,
+        """
+        import threading
+        def custom_kernel(data, launch, out):
+            idle = threading.Thread(target=print)
+            idle.start()
+            idle.join()
+            threading.Thread(target=launch, args=(data, out)).start()
+            return out
+        """,
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(1)
+        def custom_kernel(data, launch, out):
+            pool.submit(launch, data, out)
+            pool.shutdown(wait=False)
+            return out
+        """,
+        """
+        SOURCE = '''
+        #include <future>
+        #include <thread>
+        static std::future<void> pending;
+        void run(float* x) {
+            std::thread other([] {});
+            other.join();
+            pending = std::async(std::launch::async, [=] { x[0] = 1; });
+        }
+        '''
+        """,
     ]
     HONEST = [
         """
@@ -107,28 +133,55 @@ class ThreadOffload(Rule):
         void run(float* x) { std::thread t([=] { x[0] = 1; }); t.join(); }
         '''
         """,
+        """
+        import threading
+        def custom_kernel(parts, launch, out):
+            workers = []
+            for part in parts:
+                worker = threading.Thread(target=launch, args=(part, out))
+                worker.start()
+                workers.append(worker)
+            for worker in workers:
+                worker.join()
+            return out
+        """,
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(4)
+        def custom_kernel(parts, launch, out):
+            pending = [pool.submit(launch, part, out) for part in parts]
+            for one in pending:
+                one.result()
+            return out
+        """,
+        """
+        SOURCE = '''
+        #include <future>
+        #include <thread>
+        #include <vector>
+        void run(float* x, int n) {
+            std::vector<std::thread> workers;
+            for (int i = 0; i < n; ++i) workers.emplace_back([=] { x[i] = 1; });
+            for (auto& worker : workers) worker.join();
+            auto rest = std::async(std::launch::async, [=] { x[n] = 1; });
+            rest.get();
+        }
+        '''
+        """,
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
         for call in source.calls_to(FORKS):
             yield self.finding(source.span(call.node), "forks the process")
-        if not any(self._joins(call) for call in source.calls):
-            for call in source.calls_to(STARTED):
-                started = STARTED[min(call.names & STARTED.keys())]
-                claim = f"starts {started} and waits for nothing"
-                yield self.finding(source.span(call.node), claim)
-        if not source.device.calls_to(NATIVE_JOINS):
-            for device in source.device.calls_to(NATIVE):
-                claim = f"starts a thread in C++ ({device.name}) and waits for nothing"
-                yield self.finding(device.span, claim)
-
-    def _joins(self, call: Call) -> bool:
-        """A wait, not `", ".join(parts)`: a thread's `join` takes nothing, or seconds."""
-        if call.method == "join" and any(not _is_number(a) for a in call.node.args):
-            return False
-        started = any(name.startswith(tuple(STARTED)) for name in call.names)
-        return call.method in JOINS and (started or not call.names)
-
-
-def _is_number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+        started = source.calls_to(STARTED)
+        waits = Waits(source) if started else None
+        for call in started:
+            if waits is not None and not waits.wait_for(call):
+                what = STARTED[min(call.names & STARTED.keys())]
+                yield self.finding(source.span(call.node), f"starts {what} and waits for nothing")
+        for device, how in native_threads(source.device):
+            claim = f"starts a thread in C++ ({device.name}) and {how}"
+            yield self.finding(device.span, claim)
+        for device in source.device.calls_to(NATIVE_FORKS):
+            if not device.receiver and not device.in_macro:
+                yield self.finding(device.span, f"forks the process from C++ ({device.last})")

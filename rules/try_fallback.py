@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.rules.answer import COMPILERS
-from integrity.rules.library import library_call
+from integrity.rules.library import is_computation, library_call
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -162,6 +162,6 @@ class TryFallback(Rule):
         for node in source.below(handler):
             if isinstance(node, ast.Call):
                 for name in sorted(source.reached_names(node)):
-                    if name.startswith("torch.") and not name.startswith(BENIGN):
+                    if is_computation(name) and not name.startswith(BENIGN):
                         return [(node, name)]
         return []
