@@ -7,7 +7,7 @@ PROBLEM := corpora/problems/row-sumsq/reference.py
 HONEST := corpora/honest/row-sumsq-c/kernel.py
 HACK := corpora/hacks/caching/pointer-keyed/kernel.py
 
-.PHONY: demo test test-slow test-gpu check bench clean
+.PHONY: demo test test-slow test-gpu check bench evaluate clean
 
 demo: $(VENV)/run.done
 	@echo "A kernel whose speedup is not what it seems:"
@@ -38,6 +38,9 @@ bench: $(VENV)/dev.done
 	$(BIN)/python benchmarks/gate_latency.py
 	$(BIN)/python benchmarks/audit_time.py
 	$(BIN)/python benchmarks/clock_agreement.py
+
+evaluate: $(VENV)/run.done
+	$(BIN)/integrity evaluate
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -15,9 +15,10 @@ LAYERS = [
     {"integrity.detectors", "integrity.worker"},
     {"integrity.supervision"},
     {"integrity.audit"},
-    {"integrity.reports", "integrity.replay", "integrity.screen"},
+    {"integrity.evasion", "integrity.reports", "integrity.replay", "integrity.screen"},
     {"integrity.cli", "integrity.commands"},
 ]
+FOLDERS = ("integrity", "rules", "tracers", "detectors", "corpora", "reports", "evasion")
 FOREIGN = {
     "torch": {"integrity.worker"},
     "triton": set(),
@@ -57,7 +58,7 @@ def layer_of(module: str) -> int | None:
 
 
 def sources() -> Iterator[tuple[str, Path]]:
-    for folder in ("integrity", "rules", "tracers", "detectors", "corpora", "reports"):
+    for folder in FOLDERS:
         package = "integrity" if folder == "integrity" else f"integrity.{folder}"
         found = (
             (ROOT / folder).rglob("*.py") if folder != "corpora" else [ROOT / "corpora/__init__.py"]
@@ -99,13 +100,19 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_only_the_worker_executes_source() -> None:
-    """`exec`, `eval`, `importlib.import_module` and friends have no other home."""
+    """`exec`, `eval`, `importlib.import_module` and friends have no other home.
+
+    One mutator compiles source to marshal it, as a hack would; it executes nothing.
+    """
     for module, path in MODULES:
         if belongs(module, "integrity.worker"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id not in {"exec", "eval", "compile", "__import__"}, module
+                forbidden = {"exec", "eval", "compile", "__import__"}
+                if module == "integrity.evasion.payloads":
+                    forbidden.remove("compile")
+                assert node.func.id not in forbidden, module
 
 
 def test_no_file_is_two_things_at_once() -> None:
