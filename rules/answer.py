@@ -58,6 +58,13 @@ COMPILERS = (
     "hidet.",
     "mojo.",
 )
+BUILDERS = {
+    "torch.utils.cpp_extension.load_inline",
+    "torch.utils.cpp_extension.load",
+    "cupy.RawKernel",
+    "cupy.RawModule",
+    "torch.cuda._compile_kernel",
+}
 SETUP_ONLY = ("ctypes.c_", "ctypes.POINTER", "ctypes.byref", "ctypes.cast", "ctypes.sizeof")
 
 
@@ -276,6 +283,13 @@ class Links:
     def launches(self) -> set[ast.Call]:
         """Live calls that run a kernel of the submission's own."""
         return {call.node for call in self.source.calls if self._is_launch(call)}
+
+    @cached_property
+    def builds(self) -> set[ast.Call]:
+        """Live calls that compile a kernel from text."""
+        return {
+            call.node for call in self.source.calls if any(name in BUILDERS for name in call.names)
+        }
 
     def _is_launch(self, call: Call) -> bool:
         node = call.node

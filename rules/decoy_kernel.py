@@ -80,6 +80,18 @@ class DecoyKernel(Rule):
             body[(1,)](data, y)
             return y
         """,
+        """
+        import torch
+        from torch.utils.cpp_extension import load_inline
+        ext = load_inline("k", "torch::Tensor f(torch::Tensor x);", "...")
+        class ModelNew(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = torch.nn.Linear(8, 8)
+                self.kernel = ext.f
+            def forward(self, x):
+                return torch.nn.functional.silu(self.linear(x))
+        """,
     ]
     HONEST = [
         """
@@ -157,7 +169,8 @@ class DecoyKernel(Rule):
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
-        launches = sorted(source.links.launches, key=lambda node: (node.lineno, node.col_offset))
+        made = source.links.launches or source.links.builds
+        launches = sorted(made, key=lambda node: (node.lineno, node.col_offset))
         if not launches or not source.entries or source.opaque:
             return
         answer = source.answer
@@ -167,7 +180,8 @@ class DecoyKernel(Rule):
         if not answer.launches:
             if self._calls_unknown(source):
                 return
-            claim = f"launches a kernel whose result does not reach the answer ({library} makes it)"
+            what = "launches" if source.links.launches else "builds"
+            claim = f"{what} a kernel whose result does not reach the answer ({library} makes it)"
             yield self.finding(source.span(launches[0]), claim)
         elif all(self._never_runs(source, launch) for launch in answer.launches):
             claim = (

@@ -116,6 +116,9 @@ class GraderDetection(Rule):
     def check(self, source: Source) -> Iterable[Finding]:
         for read in source.reads_of(ARGUMENTS):
             yield self.finding(source.span(read.node), "reads the command line (sys.argv)")
+        for call in source.device.calls_to({"attr", "PySys_GetObject"}):
+            if call.argument(0).strip('"') in {"argv", "orig_argv"}:
+                yield self.finding(call.span, "reads the command line from C++ (sys.argv)")
         for node, key in self._variables(source):
             upper = key.upper()
             if upper.startswith(BUILD):

@@ -130,6 +130,7 @@ class HarnessWrite(Rule):
                     claim = f"writes to {name}, which it does not own"
                     yield self.finding(source.span(write.node), claim)
         yield from self._internals(source)
+        yield from self._through_pybind(source)
         for call in source.device.calls_to(C_SETTERS):
             if "Py" in call.name or "py::" in call.arguments:
                 claim = f"sets a Python attribute from C++ ({call.name})"
@@ -137,6 +138,16 @@ class HarnessWrite(Rule):
                     yield self.finding(call.span, claim)
                 else:  # of an object it was handed, which may be its own
                     yield self.finding(call.span, claim, Severity.SUSPICIOUS, Confidence.LOW)
+
+    def _through_pybind(self, source: Source) -> Iterable[Finding]:
+        """`py::module_::import("time").attr("perf_counter") = f`, and its `__setattr__`."""
+        for call in source.device.calls_to({"attr"}):
+            if not any(mark in call.receiver for mark in C_LOOKUPS):
+                continue
+            after = call.piece.text(call.end, call.end + 8).lstrip()
+            key = call.argument(0).strip('"')
+            if (after[:1] == "=" and after[:2] != "==") or key in {"__setattr__", "__dict__"}:
+                yield self.finding(call.span, f"sets {key} of a Python module from C++")
 
     def _belongs_to_harness(self, name: str) -> bool:
         if not is_foreign(name) or is_configuration(name) or is_clock(name) or name in HARMLESS:

@@ -160,6 +160,10 @@ class NativeTampering(Rule):
                 yield self.finding(function.span, claim)
             if function.is_kernel:
                 yield from self._sweeps(source.device, function)
+        for call in source.device.calls_to({"cudaPointerGetAttributes", "cuPointerGetAttribute"}):
+            if any(loop.holds(call) for loop in source.device.loops):
+                claim = f"asks of one address after another whether it is mapped ({call.last})"
+                yield self.finding(call.span, claim, Severity.SUSPICIOUS)
         yield from self._through_ctypes(source)
 
     def _called(self, code: DeviceCode) -> Iterator[Finding]:
