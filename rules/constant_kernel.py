@@ -170,7 +170,9 @@ class ConstantKernel(Rule):
         found = {"INFINITY", "float", "f", "NAN"}
         for line in kernel.declarations:
             value = identifiers(line.text.partition("=")[2])
-            if "const" in line.specifiers and all(word[:1].isdigit() or word in "fF" for word in value):
+            if "const" in line.specifiers and all(
+                word[:1].isdigit() or word in "fF" for word in value
+            ):
                 found |= set(line.names)
         return found
 

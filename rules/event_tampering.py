@@ -169,7 +169,7 @@ class EventTampering(Rule):
         """Whether Python hands over the handle of an event that it made itself."""
         return any(
             name.startswith("torch.cuda.Event()")
-            for node in source.loads_of({"cuda_event"})
+            for node in source.reads.attributes({"cuda_event"})
             for name in source.names(node)
         )
 

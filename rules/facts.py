@@ -1,4 +1,4 @@
-"""What a submission does, as facts that rules query: calls, writes, reads."""
+"""What a submission does, as facts that rules query: calls and writes."""
 
 from __future__ import annotations
 
@@ -43,15 +43,6 @@ class Write:
     """Dotted names of the attribute that changes."""
 
     value: ast.expr | None
-    function: Function
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Read:
-    """One attribute or name that is looked at."""
-
-    node: ast.expr
-    names: Strings
     function: Function
 
 

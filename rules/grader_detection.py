@@ -114,7 +114,7 @@ class GraderDetection(Rule):
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
-        for read in source.reads_of(ARGUMENTS):
+        for read in source.reads.of(ARGUMENTS):
             yield self.finding(source.span(read.node), "reads the command line (sys.argv)")
         for call in source.device.calls_to({"attr", "PySys_GetObject"}):
             if call.argument(0).strip('"') in {"argv", "orig_argv"}:

@@ -133,9 +133,9 @@ class HostIntrospection(Rule):
         for call in source.calls_to(CALLS):
             name = min(call.names & CALLS.keys())
             yield self.finding(source.span(call.node), f"{CALLS[name]} ({name})")
-        for attribute in source.loads_of(FRAMES):
+        for attribute in source.reads.attributes(FRAMES):
             yield self.finding(source.span(attribute), f"reads a frame's {attribute.attr}")
-        for read in source.reads_under("ctypes.pythonapi"):
+        for read in source.reads.under("ctypes.pythonapi"):
             yield self.finding(
                 source.span(read.node), "calls the interpreter's C API", family=Family.NATIVE
             )

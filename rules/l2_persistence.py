@@ -113,7 +113,7 @@ class L2Persistence(Rule):
             if {"access_property", "persisting"} <= piece.words:
                 claim = "pins data in the L2 cache (access_property::persisting)"
                 yield self.finding(piece.span_of("persisting"), claim)
-        for node in source.loads_of(LIMITS | WINDOWS):
+        for node in source.reads.attributes(LIMITS | WINDOWS):
             yield self.finding(source.span(node), f"pins data in the L2 cache ({node.attr})")
         for call in source.calls:
             if self._sets_limit(source, call):

@@ -225,7 +225,7 @@ class LowPrecisionAccumulation(Rule):
             if keyword.arg == "out_dtype" and source.names(keyword.value) & HALVES:
                 yield self.finding(source.span(call.node), "accumulates tl.dot in half precision")
             asks = keyword.arg == "input_precision" and "tf32" in source.strings(keyword.value)
-            if asks and not source.reads_of(
+            if asks and not source.reads.of(
                 TORCH_HALVES
             ):  # with half-precision inputs it changes nothing
                 claim = "asks tl.dot for TF32"

@@ -235,7 +235,7 @@ class SideStream(Rule):
             for argument in call.node.args[:1]:
                 if source.names(argument) & set(STREAMS):
                     yield call, argument
-        for node in source.loads_of({"cuda_stream", "ptr"}):
+        for node in source.reads.attributes({"cuda_stream", "ptr"}):
             if source.names(node) & HANDLES:
                 given = next((p for p in source.parents(node) if isinstance(p, ast.Call)), None)
                 found = [call for call in source.calls if call.node is given]

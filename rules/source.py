@@ -15,12 +15,13 @@ from integrity.rules.answer import Answer, Links
 from integrity.rules.callees import arguments
 from integrity.rules.cuda import DeviceCode, device_code
 from integrity.rules.desugar import desugared
-from integrity.rules.facts import Call, Read, Write, writes_of
+from integrity.rules.facts import Call, Write, writes_of
 from integrity.rules.flow import Flow
 from integrity.rules.layout import Layout, children
 from integrity.rules.names import Names
 from integrity.rules.payload import MAX_ROUNDS, is_opaque, unpacked
 from integrity.rules.reach import Reach, entries
+from integrity.rules.reads import Reads
 from integrity.rules.scopes import Binding, Class, Function
 from integrity.rules.strings import Strings
 
@@ -171,18 +172,9 @@ class Source:
         return list(writes_of(self))
 
     @cached_property
-    def attribute_loads(self) -> list[tuple[ast.Attribute, Strings]]:
-        """Attributes that live code reads, and what they may be."""
-        return [(node, self.names(node)) for node in self._loads]
-
-    @cached_property
-    def _loads(self) -> list[ast.Attribute]:
-        return [n for n in self.live(ast.Attribute) if isinstance(n.ctx, ast.Load)]
-
-    def loads_of(self, attributes: Iterable[str]) -> list[ast.Attribute]:
-        """Live reads of attributes of those names, whatever they belong to."""
-        wanted = frozenset(attributes)
-        return [node for node in self._loads if node.attr in wanted]
+    def reads(self) -> Reads:
+        """Attributes and names that live code looks at."""
+        return Reads(self)
 
     @cached_property
     def attribute_stores(self) -> list[tuple[ast.Attribute, Strings]]:
@@ -204,23 +196,6 @@ class Source:
 
     def _is_part(self, node: ast.expr) -> bool:
         return isinstance(self.parent(node), ast.BinOp | ast.JoinedStr | ast.FormattedValue)
-
-    def reads_under(self, prefix: str) -> list[Read]:
-        """Live reads of attributes of that object."""
-        last = prefix.rpartition(".")[2]
-        bases = ((node, node.value) for node in self._loads)
-        near = [n for n, b in bases if not isinstance(b, ast.Attribute) or b.attr == last]
-        found = [node for node in near if prefix in self.names(node.value)]
-        return [Read(node, self.names(node), self.function_of(node)) for node in found]
-
-    def reads_of(self, names: Iterable[str]) -> list[Read]:
-        """Live reads that may be of one of those names."""
-        wanted = frozenset(names)
-        lasts = {name.rpartition(".")[2] for name in wanted} | self.layout.set_attributes.keys()
-        near: list[ast.expr] = [node for node in self._loads if node.attr in lasts]
-        near += [n for n in self.live(ast.Name) if isinstance(n.ctx, ast.Load)]
-        found = [node for node in near if self.names(node) & wanted]
-        return [Read(node, self.names(node), self.function_of(node)) for node in found]
 
     @cached_property
     def functions(self) -> list[Function]:
