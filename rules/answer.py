@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from integrity.rules.facts import Call
 from integrity.rules.flow import Origins
@@ -77,6 +78,7 @@ class Answer:
         self.calls: list[ast.Call] = []
         self._pending: list[ast.AST] = list(values)
         self._functions: set[Function] = set()
+        self._taken: set[object] = set()
         while self._pending and len(self.nodes) < MAX_NODES:
             node = self._pending.pop()
             if node not in self.nodes:
@@ -88,7 +90,7 @@ class Answer:
             self._through_name(node)
         elif isinstance(node, ast.Attribute):
             self._pending += self.source.assigned(node)
-            self._pending += self.source.links.handed.get(f".{node.attr}", ())
+            self._take(self.source.links.handed, f".{node.attr}")
             self._pending.append(node.value)
         elif isinstance(node, ast.Call):
             self.calls.append(node)
@@ -106,7 +108,13 @@ class Answer:
         classes = self.source.layout.classes
         of_own = any(n.removesuffix("()") in classes for n in self.source.names(node))
         if scope is not None and scope.kind != "module" and not of_own:  # `self` is everywhere
-            self._pending += self.source.links.handed_name.get((scope, node.id), ())
+            self._take(self.source.links.handed_name, (scope, node.id))
+
+    def _take(self, table: Mapping[Any, list[ast.AST]], key: object) -> None:
+        """Everything handed what goes by that name, once: a second mention adds nothing."""
+        if key not in self._taken:
+            self._taken.add(key)
+            self._pending += table.get(key, ())
 
     def _through_call(self, node: ast.Call) -> None:
         self._pending += [node.func, *node.args, *node.keywords]

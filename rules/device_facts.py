@@ -241,6 +241,12 @@ class DeviceCode:
     loops: list[Slice] = field(default_factory=list)
     assembly: list[DeviceLine] = field(default_factory=list)
     ptx: list[Piece] = field(default_factory=list)
+    unread: list[Piece] = field(default_factory=list)
+    """Text that defeats the parser."""
+
+    patience_s: float = 0.8
+    """Processor time left for parsing all of it."""
+
     _branches: dict[DeviceFunction, list[Slice]] = field(default_factory=dict)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
@@ -54,6 +55,9 @@ RUNTIME_LAUNCHES = {
 """Where the kernel, the configuration and the first argument stand."""
 
 
+CHUNK_BYTES = 1 << 16
+
+
 @cache
 def _grammar() -> tuple[Any, Any]:
     import tree_sitter_cuda
@@ -63,15 +67,41 @@ def _grammar() -> tuple[Any, Any]:
     return Parser(language), Query(language, QUERY)
 
 
-def read(piece: Piece, code: DeviceCode) -> None:
-    """Parse one piece and add what it does."""
+def _captured(raw: bytes, code: DeviceCode) -> tuple[Any, Captures] | None:
+    """The tree and what the query finds in it, or None where the time for it is spent.
+
+    The parser recovers from errors in time that is not linear, and the query's grows with the
+    nesting: 10 KB of brackets can take seconds where 1 MB of real code takes a tenth of one.
+    """
     from tree_sitter import QueryCursor
 
     parser, query = _grammar()
+    start = time.thread_time()
+
+    def spent(*_: object) -> bool:
+        return time.thread_time() - start > code.patience_s
+
+    try:
+        tree = parser.parse(lambda at, _: raw[at : at + CHUNK_BYTES], progress_callback=spent)
+        captures = QueryCursor(query).captures(tree.root_node, progress_callback=spent)
+    except ValueError:  # how the binding says that it was told to stop
+        parser.reset()
+        captures = None
+    code.patience_s -= time.thread_time() - start
+    if captures is None or code.patience_s <= 0:
+        return None
+    return tree.root_node, captures
+
+
+def read(piece: Piece, code: DeviceCode) -> None:
+    """Parse one piece and add what it does; one that defeats the parser is `unread`."""
     code.texts.append(piece.source)
     code.pieces.append(piece)
-    root = parser.parse(piece.raw).root_node
-    captures: Captures = QueryCursor(query).captures(root)
+    parsed = _captured(piece.raw, code)
+    if parsed is None:
+        code.unread.append(piece)
+        return
+    root, captures = parsed
     functions = _outermost(_function(piece, node) for node in captures.get("function", ()))
     owners = _Owners(functions, root.has_error)
     code.functions += functions

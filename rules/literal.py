@@ -12,6 +12,10 @@ Row = tuple[int, int, int]
 LONG_ESCAPES = {"x": 3, "u": 5, "U": 9}
 
 
+MAX_CHARACTERS = 100_000
+"""Longer literals are data or bait; a finding in one points at the whole."""
+
+
 def lines_of(text: str) -> list[Row]:
     """Rows of a whole file: one a line."""
     rows, at = [(0, 1, 1)], text.find("\n")
@@ -23,6 +27,8 @@ def lines_of(text: str) -> list[Row]:
 
 def rows_of(lines: Sequence[str], span: Span, text: str) -> list[Row]:
     """Rows of a literal, or of several that stand side by side; none if it does not add up."""
+    if len(text) > MAX_CHARACTERS:
+        return []
     reader = _Reader(lines, span)
     while reader.literal():
         pass

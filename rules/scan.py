@@ -69,7 +69,7 @@ def rejected(text: str, error: SyntaxError) -> Finding:
     message = (error.msg or "invalid syntax")[:200]
     if "too many nested parentheses" in message or "too many statically nested" in message:
         return Unanalysable().finding(span, f"can't be analysed: {message}")
-    if _is_newer_python(text):
+    if _is_newer_python(text, line):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         claim = f"can't be analysed: line {line} is syntax newer than Python {version}"
         return Unanalysable().finding(span, claim)
@@ -79,20 +79,54 @@ def rejected(text: str, error: SyntaxError) -> Finding:
 NEWER = ("type ", "except", 'f"', "f'", 't"', "t'", "[")
 """Every form of syntax added since 3.11 has one of these."""
 
-MAX_LIBCST_CHARACTERS = 64_000
-"""libcst takes seconds and much stack beyond; it only words the reason."""
+MAX_SNIPPET = 4_000
+MAX_BRACKETS = 12
+"""libcst's time is exponential in nesting; beyond these it is not asked, and it only words the
+reason: what does not compile here is reported either way."""
 
 
-def _is_newer_python(text: str) -> bool:
-    if len(text) > MAX_LIBCST_CHARACTERS or not any(mark in text for mark in NEWER):
+def _is_newer_python(text: str, line: int) -> bool:
+    """Whether the statement around that line is Python that this interpreter is too old for."""
+    snippet = _statement(text, line)
+    if len(snippet) > MAX_SNIPPET or not any(mark in snippet for mark in NEWER):
+        return False
+    if _depth(snippet) > MAX_BRACKETS:
         return False
     import libcst
 
     try:
-        module = libcst.parse_module(text)
+        module = libcst.parse_module(snippet)
     except (libcst.ParserSyntaxError, RecursionError, ValueError):
         return False
-    return not _compiles(module.code) and module.code == text
+    return not _compiles(module.code) and module.code == snippet
+
+
+def _statement(text: str, line: int) -> str:
+    """The top-level statement that holds a line: from one line without indent to the next."""
+    lines = text.splitlines(keepends=True)
+    place = min(max(line - 1, 0), max(len(lines) - 1, 0))
+    start, end = place, place + 1
+    while start > 0 and not _begins(lines[start]):
+        start -= 1
+    while end < len(lines) and not _begins(lines[end]):
+        end += 1
+    return "".join(lines[start:end])
+
+
+def _begins(line: str) -> bool:
+    return bool(line.strip()) and not line[0].isspace() and line[0] not in ")]}#"
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest, those in strings included."""
+    depth = deepest = 0
+    for character in text:
+        if character in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in ")]}":
+            depth -= 1
+    return deepest
 
 
 def _compiles(text: str) -> bool:

@@ -36,5 +36,6 @@ class Unanalysable(Rule):
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
-        # Reported by `integrity.rules.scan` and by the analyser when its child dies.
-        return ()
+        # The rest is reported by `integrity.rules.scan`, and by the analyser when its child dies.
+        for piece in source.device.unread:
+            yield self.finding(piece.span(0, 1), "can't be analysed: its C++ defeats the parser")
