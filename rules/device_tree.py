@@ -70,8 +70,8 @@ def _grammar() -> tuple[Any, Any]:
 def _captured(raw: bytes, code: DeviceCode) -> tuple[Any, Captures] | None:
     """The tree and what the query finds in it, or None where the time for it is spent.
 
-    The parser recovers from errors in time that is not linear, and the query's grows with the
-    nesting: 10 KB of brackets can take seconds where 1 MB of real code takes a tenth of one.
+    The parser recovers from errors in time that is not linear: 100 KB of broken text can take
+    seconds where 1 MB of real code takes a tenth of one.
     """
     from tree_sitter import QueryCursor
 
@@ -83,13 +83,12 @@ def _captured(raw: bytes, code: DeviceCode) -> tuple[Any, Captures] | None:
 
     try:
         tree = parser.parse(lambda at, _: raw[at : at + CHUNK_BYTES], progress_callback=spent)
-        captures = QueryCursor(query).captures(tree.root_node, progress_callback=spent)
     except ValueError:  # how the binding says that it was told to stop
         parser.reset()
-        captures = None
-    code.patience_s -= time.thread_time() - start
-    if captures is None or code.patience_s <= 0:
+        code.patience_s = 0.0
         return None
+    captures = QueryCursor(query).captures(tree.root_node)
+    code.patience_s -= time.thread_time() - start
     return tree.root_node, captures
 
 
