@@ -56,6 +56,8 @@ RUNTIME_LAUNCHES = {
 
 
 CHUNK_BYTES = 1 << 16
+MAX_PIECES = 1_000
+MAX_ERRORS = 5_000
 
 
 @cache
@@ -87,9 +89,24 @@ def _captured(raw: bytes, code: DeviceCode) -> tuple[Any, Captures] | None:
         parser.reset()
         code.patience_s = 0.0
         return None
+    if _is_torn(tree.root_node):
+        return None
     captures = QueryCursor(query).captures(tree.root_node)
     code.patience_s -= time.thread_time() - start
     return tree.root_node, captures
+
+
+def _is_torn(root: Any) -> bool:
+    """Whether an error spans thousands of pieces: the query's time is quadratic in those."""
+    pending, seen = [root], 0
+    while pending and seen < MAX_ERRORS:
+        node = pending.pop()
+        seen += 1
+        if node.is_error and node.child_count > MAX_PIECES:
+            return True
+        if node.child_count <= MAX_PIECES * 10:
+            pending += [child for child in node.children if child.has_error]
+    return seen >= MAX_ERRORS
 
 
 def read(piece: Piece, code: DeviceCode) -> None:
