@@ -22,7 +22,7 @@ from integrity.rules.unanalysable import Unanalysable
 from integrity.submission import Submission
 
 BUDGET_S = 10.0
-"""Time a scan may take: a 1 MB file takes about 4 s, a real kernel 20 ms."""
+"""Time a scan may take on the wall, whatever else the machine does; on the processor it is 2 s."""
 
 START_S = 20.0
 """Time a child may take to start, on a machine with other work."""

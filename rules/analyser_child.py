@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from integrity.rules.scan import scan
 
 STACK_BYTES = 256 * 2**20
 MEMORY_BYTES = 3 * 2**30
+BUDGET_S = 2.0
+"""Processor time that a scan of up to 1 MB may take; a real kernel takes 20 ms."""
+
+WATCH_S = 0.05
 RECURSION_LIMIT = 20_000
 """Deep enough for any code that compiles; with 256 MB of stack it can't overflow."""
 
@@ -32,9 +37,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     sys.setrecursionlimit(RECURSION_LIMIT)
     threading.stack_size(STACK_BYTES)
-    server = threading.Thread(target=_serve)
+    turn = Turn()
+    server = threading.Thread(target=_serve, args=(turn,))
     server.start()
-    server.join()
+    turn.watch(server)
 
 
 def _die_with_parent() -> None:
@@ -44,17 +50,56 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
-def _serve() -> None:
+class Turn:
+    """The scan at hand: who answers it, and how much processor time it may take."""
+
+    def __init__(self) -> None:
+        self._answers = os.fdopen(os.dup(1), "wb", buffering=0)
+        self._lock = threading.Lock()
+        self._deadline_s = float("inf")
+
+    def begin(self, size: int) -> None:
+        """A scan of so many bytes begins, on this thread."""
+        allowed = BUDGET_S * max(1.0, size / 2**20)
+        with self._lock:
+            self._deadline_s = time.thread_time() + allowed
+
+    def answer(self, message: dict[str, object] | None) -> None:
+        """Send the answer, if the watch has not given one.
+
+        Raises:
+            BrokenPipeError: the parent was interrupted; nobody waits for this answer.
+        """
+        with self._lock:
+            self._deadline_s = float("inf")
+            line = b"ready" if message is None else json.dumps(message).encode()
+            self._answers.write(line + b"\n")
+
+    def watch(self, server: threading.Thread) -> None:
+        """Give up a scan whose time is spent, and with it this process."""
+        assert server.ident is not None
+        clock = time.pthread_getcpuclockid(server.ident)
+        while server.is_alive():
+            server.join(WATCH_S)
+            with self._lock:
+                if server.is_alive() and time.clock_gettime(clock) > self._deadline_s:
+                    reason = f"the scan takes more than {BUDGET_S:g} s of processor time a MB"
+                    with contextlib.suppress(BrokenPipeError):
+                        self._answers.write(json.dumps({"reason": reason}).encode() + b"\n")
+                    os._exit(1)
+
+
+def _serve(turn: Turn) -> None:
     gc.disable()  # trees hold no cycles worth a pause; each scan ends with a collection
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
     with contextlib.suppress(BrokenPipeError):
-        answers.write(b"ready\n")
+        turn.answer(None)
     for line in sys.stdin.buffer:
-        answer = json.dumps(_answer(json.loads(line))).encode() + b"\n"
+        turn.begin(len(line))
+        answer = _answer(json.loads(line))
         try:
-            answers.write(answer)
+            turn.answer(answer)
         except BrokenPipeError:
-            return  # the parent was interrupted; nobody waits for this answer
+            return
         gc.collect(0)
 
 
