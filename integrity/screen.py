@@ -9,16 +9,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
 from integrity.audit import Audit, Level, Request, audit
+from integrity.detectors import DETECTORS, Detector
+from integrity.detectors.static import Static
 from integrity.errors import BadInput
 from integrity.evidence import Evidence
 from integrity.finding import Abstention
 from integrity.harness import UNKNOWN, load_task
 from integrity.policy import LEADERBOARD, Policy
 from integrity.problem import Task
+from integrity.rules.analyser import Analyser
 from integrity.submission import Submission
 from integrity.verdict import Label, Speedup, Verdict
 
@@ -98,7 +102,7 @@ class Screening:
         try:
             submission = Submission.read(path)
             request = Request(submission, load_task(submission), self.policy, self.level)
-            return Screened(audit(request))
+            return Screened(audit(request, detectors=_detectors()))
         except BadInput as error:
             return Screened(self._without(submission, str(error)))
         except Exception as error:  # the edge: one bug must not cost the other files' verdicts
@@ -166,6 +170,13 @@ class _Pool:
             for child in multiprocessing.active_children():
                 child.terminate()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+@cache
+def _detectors() -> tuple[Detector, ...]:
+    """Every detector; the static one keeps its child warm for this process's next file."""
+    analyser = Analyser()  # its child dies with this process
+    return tuple(Static(analyser) if each.id == "static" else each for each in DETECTORS)
 
 
 def _become_worker() -> None:
