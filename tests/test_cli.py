@@ -371,7 +371,7 @@ def test_screen_of_nothing_is_bad_input(tmp_path: Path) -> None:
 
 
 def test_screen_goes_on_after_bad_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def audit(request: Request) -> Audit:
+    def audit(request: Request, **asked: object) -> Audit:
         if "bug" in request.submission.path.name:
             raise KeyError("oops")
         return concluding(Label.GENUINE)(request, str)
