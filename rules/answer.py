@@ -118,7 +118,12 @@ class Answer:
 
     def _through_call(self, node: ast.Call) -> None:
         self._pending += [node.func, *node.args, *node.keywords]
-        for name in self.source.names(node.func):
+        names = self.source.names(node.func)
+        if any(name.startswith("torch.nn.") for name in names):  # `Sequential` calls its parts
+            names |= {
+                f for part in self.source.elements(node.func) for f in self.source.names(part)
+            }
+        for name in names:
             function = self.source.function(name)
             if function is not None:
                 self._enter(function)

@@ -58,10 +58,21 @@ def _answered(source: Source, test: ast.Call, depth: int) -> bool | None:
 
 
 def _combined(test: ast.BoolOp, parts: list[bool | None]) -> bool | None:
+    if isinstance(test.op, ast.And) and _contradicts(test.values):
+        return False
     decides = isinstance(test.op, ast.Or)
     if decides in parts:
         return decides
     return not decides if all(part is not None for part in parts) else None
+
+
+def _contradicts(tests: list[ast.expr]) -> bool:
+    """`b.t().is_contiguous() and b.is_contiguous()`: a matrix is one or the other."""
+    asked = {ast.unparse(t.func) for t in tests[:16] if isinstance(t, ast.Call)}
+    plain = {
+        text.removesuffix(".is_contiguous") for text in asked if text.endswith("is_contiguous")
+    }
+    return any(f"{name}.t()" in plain or f"{name}.T" in plain for name in plain)
 
 
 def _compared(source: Source, test: ast.Compare) -> bool | None:

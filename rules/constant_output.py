@@ -6,12 +6,14 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.conditions import is_size
 from integrity.rules.origin import Origin
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
 from integrity.rules.source import Source
 
 USUAL = {"is_contiguous", "is_cuda", "is_floating_point"}
+CONTENT = {"any", "all", "isfinite", "isnan", "item", "allclose", "equal", "count_nonzero"}
 EMPTY = {"numel", "shape", "size", "training", "dtype"}
 
 
@@ -138,7 +140,7 @@ class ConstantOutput(Rule):
                 if claim and (everything or claim.startswith("answers")):
                     yield self.finding(source.span(value), claim)
                 elif self._is_usual(source, value):
-                    claim = "returns an input as it came whenever its layout is the usual one"
+                    claim = "returns an input as it came behind a test that benchmarks pass"
                     yield self.finding(
                         source.span(value), claim, Severity.SUSPICIOUS, Confidence.HIGH
                     )
@@ -148,10 +150,34 @@ class ConstantOutput(Rule):
         around = next((p for p in source.parents(value) if isinstance(p, ast.If)), None)
         if around is None or len(around.body) != 1 or isinstance(around.test, ast.UnaryOp):
             return False
-        words = source.words(around.test)
         origins = source.flow.origins(value)
-        is_input = bool(origins) and all(origin.kind == "input" for origin in origins)
-        return is_input and bool(words & USUAL) and not words & EMPTY
+        if not origins or any(origin.kind != "input" for origin in origins):
+            return False
+        if self._is_large(source, around.test) or self._is_filled(source, value, around.test):
+            return True
+        words = source.words(around.test)
+        return bool(words & USUAL) and not words & EMPTY
+
+    def _is_large(self, source: Source, test: ast.expr) -> bool:
+        """`x.numel() >= 16384`: a size that benchmarks have and tests do not."""
+        if not (isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Gt | ast.GtE)):
+            return False
+        limit = source.literal(test.comparators[0])
+        return isinstance(limit, int) and limit > 1 and is_size(source, test.left)
+
+    def _is_filled(self, source: Source, value: ast.expr, test: ast.expr) -> bool:
+        """A test on what the returned memory holds, here or in a predicate of its own."""
+        name = value.id if isinstance(value, ast.Name) else ""
+        parts = list(source.below(test))
+        asked = any(isinstance(part, ast.Name) and part.id == name for part in parts)
+        words = set(source.words(test))
+        for part in parts:
+            if isinstance(part, ast.Call):
+                own = [f for n in source.names(part.func) if (f := source.function(n))]
+                words |= {
+                    word for f in own for result in f.returns for word in source.words(result)
+                }
+        return asked and bool(words & CONTENT)
 
     def _inert(self, source: Source, function: Function, value: ast.expr) -> str:
         origins = source.flow.origins(value)

@@ -191,10 +191,16 @@ class DecoyKernel(Rule):
 
     def _calls_unknown(self, source: Source) -> bool:
         """Whether the answer comes through a callee that could be anything, so a launch too."""
+        return any(self._is_unknown(source, call.func) for call in source.answer.calls)
+
+    def _is_unknown(self, source: Source, callee: ast.expr) -> bool:
+        names = source.names(callee)
+        if not names:
+            return not isinstance(callee, ast.Attribute)
+        own = [name for name in names if name.startswith(".")]
         return any(
-            not source.names(call.func)
-            for call in source.answer.calls
-            if not isinstance(call.func, ast.Attribute)
+            source.function(name) is None and name.removesuffix("()") not in source.layout.classes
+            for name in own
         )
 
     def _never_runs(self, source: Source, launch: ast.Call) -> bool:

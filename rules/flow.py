@@ -61,7 +61,18 @@ VIEWS = {
     "alias",
     "as_strided",
 }
-ITEMS = {"get", "pop", "setdefault", "popitem", "values", "__getitem__", "popleft", "peek"}
+ITEMS = {
+    "get",
+    "pop",
+    "setdefault",
+    "popitem",
+    "values",
+    "__getitem__",
+    "popleft",
+    "peek",
+    "send",
+    "__next__",
+}
 FILES = {
     "torch.load",
     "numpy.load",

@@ -10,6 +10,7 @@ from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
 ARGUMENTS = {"sys.argv", "sys.orig_argv"}
+LOOKS = {"builtins.dir", "builtins.getattr", "builtins.hasattr", "builtins.vars"}
 GETTERS = {"os.getenv", "os.environ.get", "os.environ.__getitem__", "os.environ.pop"}
 BUILD = (
     "CUDA",
@@ -116,6 +117,7 @@ class GraderDetection(Rule):
     def check(self, source: Source) -> Iterable[Finding]:
         for read in source.reads.of(ARGUMENTS):
             yield self.finding(source.span(read.node), "reads the command line (sys.argv)")
+        yield from self._main_module(source)
         for call in source.device.calls_to({"attr", "PySys_GetObject"}):
             if call.argument(0).strip('"') in {"argv", "orig_argv"}:
                 yield self.finding(call.span, "reads the command line from C++ (sys.argv)")
@@ -149,6 +151,15 @@ class GraderDetection(Rule):
                 if isinstance(part, ast.Assign):
                     return True
         return False
+
+    def _main_module(self, source: Source) -> Iterable[Finding]:
+        """The script that runs the submission: its names and its file tell who asks."""
+        for call in source.calls:
+            first = call.argument(0)
+            if first is not None and "__main__" in source.names(first) and call.names & LOOKS:
+                yield self.finding(source.span(call.node), "looks at the script that runs it")
+        for read in source.reads.under("__main__"):
+            yield self.finding(source.span(read.node), "looks at the script that runs it")
 
     def _variables(self, source: Source) -> Iterable[tuple[ast.AST, str]]:
         for call in source.calls_to(GETTERS):

@@ -157,6 +157,7 @@ class HarnessWrite(Rule):
     def _internals(self, source: Source) -> Iterable[Finding]:
         """Swapped code is a hack whoever the owner is, unless it is the submission itself."""
         for attribute, names in source.attribute_stores:
-            if attribute.attr in INTERNALS and not names:
+            own = names and all(name.startswith((".", "<globals>")) for name in names)
+            if attribute.attr in INTERNALS and not own:
                 claim = f"replaces the {attribute.attr} of a function it was given"
                 yield self.finding(source.span(attribute), claim)

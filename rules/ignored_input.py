@@ -62,6 +62,14 @@ class IgnoredInput(Rule):
             def forward(self, x):
                 return self.out.expand(x.shape[0], -1)
         """,
+        """
+        import triton
+        import triton.language as tl
+        @triton.jit
+        def body(x, b, y, n, BLOCK: tl.constexpr):
+            i = tl.arange(0, BLOCK)
+            tl.store(y + i, tl.load(x + i) + tl.load(b + i) * 0.0)
+        """,
     ]
     HONEST = [
         """
@@ -117,6 +125,7 @@ class IgnoredInput(Rule):
     ]
 
     def check(self, source: Source) -> Iterable[Finding]:
+        yield from self._zeroed(source)
         for function in () if source.opaque else source.entries:
             if not function.returns or function.name == "<lambda>":
                 continue
@@ -128,6 +137,15 @@ class IgnoredInput(Rule):
                     Confidence.MEDIUM,
                 )
             yield from self._unused_weights(source, function)
+
+    def _zeroed(self, source: Source) -> Iterable[Finding]:
+        """`load(x) * 0.0`: read, so that it looks used."""
+        for node in source.everywhere(ast.BinOp):
+            sides = (node.left, node.right)
+            zero = any(isinstance(s, ast.Constant) and s.value in (0, 0.0) for s in sides)
+            data = any(isinstance(s, ast.Call | ast.Subscript) for s in sides)
+            if zero and data and isinstance(node.op, ast.Mult):
+                yield self.finding(source.span(node), "multiplies what it reads by zero")
 
     def _ignores_inputs(self, source: Source, function: Function) -> bool:
         """Whether no value of any parameter is part of the answer; sizes and kinds do not count."""

@@ -11,6 +11,8 @@ from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
 from integrity.rules.source import Source
 
+DIVIDES = (ast.FloorDiv, ast.RShift, ast.Div)
+
 
 class InputShrinking(Rule):
     """Reads only the beginning of an input, whatever its size.

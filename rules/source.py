@@ -237,7 +237,11 @@ class Source:
             bound = self._names.members(node)
         else:
             return []
-        return [value for binding in bound[:16] for value in self._names.bindings.values(binding)]
+        found: list[ast.expr] = []
+        for binding in bound[:16]:
+            whole = [binding.element[0]] if binding.element else []  # `a, b = call()`
+            found += self._names.bindings.values(binding) or whole
+        return found
 
     def literal(self, node: ast.expr) -> Any:
         """The value of an expression made of literals, or None where it depends on more."""
