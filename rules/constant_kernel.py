@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.device_facts import DeviceFunction
+from integrity.rules.device_facts import DeviceFunction, DeviceLine
 from integrity.rules.device_text import identifiers
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
+
+MAKERS = {f"make_float{n}" for n in (2, 3, 4)} | {"__float2half", "__float2bfloat16", "make_int4"}
+"""Functions that put constants together."""
 
 PLACE = {"threadIdx", "blockIdx", "blockDim", "gridDim", "laneid", "lane", "warp"}
 IN_RANGE = re.compile(r"\bif\s?\(\s?([a-z_]{1,12})\s?(?:<|>=)\s?([A-Za-z_]{1,12})\s?\)")
@@ -132,27 +135,29 @@ class ConstantKernel(Rule):
         code = source.device
         launched = {launch.kernel for launch in code.launches if launch.given}
         kernels = [kernel for kernel in code.kernels if kernel.name in launched]
-        if kernels and all(self._is_constant(kernel) for kernel in kernels):
+        outer = self._constants([line for line in code.declarations if line.function is None])
+        if kernels and all(self._is_constant(kernel, outer) for kernel in kernels):
             for kernel in kernels:
                 claim = f"kernel {kernel.name} stores the same values whatever it is given"
                 yield self.finding(kernel.span, claim)
         for kernel in kernels:
             yield from self._leaves(kernel)
 
-    def _is_constant(self, kernel: DeviceFunction) -> bool:
+    def _is_constant(self, kernel: DeviceFunction, outer: set[str]) -> bool:
         """Whether every store is of constants only, and its place is known to be plain."""
         outputs = {p.name for p in kernel.parameters if p.is_pointer}
         stores = [made for made in kernel.assignments if made.is_store]
         if len(kernel.parameters) < 2 or not self._is_plain(kernel):
             return False
-        if not stores or kernel.assembly or kernel.calls or kernel.piece.capped:
+        made = all(call.last in MAKERS for call in kernel.calls)
+        if not stores or kernel.assembly or not made or kernel.piece.capped:
             return False
         if any(
             not identifiers(made.left) or identifiers(made.left)[0] not in outputs
             for made in stores
         ):
             return False
-        fixed = self._constants(kernel)
+        fixed = self._constants(kernel.declarations) | outer | MAKERS
         values = [word for made in stores for word in identifiers(made.right)]
         plain = all(
             word in fixed or word.replace(".", "").rstrip("fF").isdigit() for word in values
@@ -165,10 +170,10 @@ class ConstantKernel(Rule):
         tests = IN_RANGE.findall(kernel.code[:4000])
         return kernel.code.count("if") == len(tests) and {word for _, word in tests} <= numbers
 
-    def _constants(self, kernel: DeviceFunction) -> set[str]:
-        """Locals that are declared `const` with a number."""
+    def _constants(self, declarations: list[DeviceLine]) -> set[str]:
+        """What is declared `const` or `constexpr` with a number."""
         found = {"INFINITY", "float", "f", "NAN"}
-        for line in kernel.declarations:
+        for line in declarations:
             value = identifiers(line.text.partition("=")[2])
             if "const" in line.specifiers and all(
                 word[:1].isdigit() or word in "fF" for word in value

@@ -172,9 +172,8 @@ def _shortens(source: Source, cut: ast.Slice) -> bool:
         return False
     if isinstance(cut.step, ast.Constant) and isinstance(cut.step.value, int):
         return cut.step.value > 1
-    divided = isinstance(cut.upper, ast.BinOp) and isinstance(
-        cut.upper.op, ast.FloorDiv | ast.RShift
-    )
+    parts = list(source.below(cut.upper, 40)) if cut.upper is not None else []
+    divided = any(isinstance(p, ast.BinOp) and isinstance(p.op, DIVIDES) for p in parts)
     return divided or (cut.upper is not None and isinstance(source.literal(cut.upper), int))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.rules.device_facts import DeviceCode, DeviceFunction
 from integrity.rules.device_text import identifiers
+from integrity.rules.facts import Call
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -51,7 +52,14 @@ INTERPOSED = {
     "_exit", "cudaMemcpy", "cudaMalloc", "cudaLaunchKernel", "cuLaunchKernel", "dlopen", "dlsym",
     "getenv", "time", "clock", "fork", "malloc", "free", "cudaMemset", "cudaMemsetAsync",
 }  # fmt: skip
-FOREIGN = {"mprotect", "ptrace", "process_vm_readv", "process_vm_writev", "dl_iterate_phdr"}
+FOREIGN = {
+    "mprotect",
+    "mincore",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "dl_iterate_phdr",
+}
 PATCHES = {"ctypes.memmove", "ctypes.memset", "builtins.memmove"}
 VIEWS = ("from_address", "from_buffer")
 
@@ -160,6 +168,7 @@ class NativeTampering(Rule):
                 yield self.finding(function.span, claim)
             if function.is_kernel:
                 yield from self._sweeps(source.device, function)
+                yield from self._own_addresses(function)
         for call in source.device.calls_to({"cudaPointerGetAttributes", "cuPointerGetAttribute"}):
             if any(loop.holds(call) for loop in source.device.loops):
                 claim = f"asks of one address after another whether it is mapped ({call.last})"
@@ -196,8 +205,32 @@ class NativeTampering(Rule):
                 if f"*>({name})" in squeezed or f"*){name}" in squeezed:
                     yield self.finding(loop.span, f"scans addresses from the device ({name})")
 
+    def _own_addresses(self, kernel: DeviceFunction) -> Iterator[Finding]:
+        """Each thread makes an address out of its index and looks there."""
+        squeezed = "".join(kernel.code.split())
+        for line in kernel.declarations:
+            integer = {"uintptr_t", "uint64_t", "long"} & set(line.specifiers)
+            if not integer or not any(mark in line.text for mark in ("threadIdx", "blockIdx")):
+                continue
+            for name in line.names:
+                if f"*>({name})" in squeezed or f"*){name};" in squeezed:
+                    claim = f"looks at addresses that its threads make up ({name})"
+                    yield self.finding(line.span, claim, Severity.SUSPICIOUS)
+
+    def _made_up(self, source: Source, call: Call) -> bool:
+        """Whether memory is read at an address that arithmetic made."""
+        ctypes_own = any(name.startswith("ctypes.") for name in call.names)
+        address = call.argument(0)
+        if call.method != "from_address" or not ctypes_own or address is None:
+            return False
+        parts = [p for value in [address, *source.assigned(address)] for p in source.below(value)]
+        return any(isinstance(part, ast.BinOp) for part in parts)
+
     def _through_ctypes(self, source: Source) -> Iterator[Finding]:
         for call in source.calls:
+            if self._made_up(source, call):
+                claim = "reads memory at an address of its own making"
+                yield self.finding(source.span(call.node), claim, Severity.SUSPICIOUS)
             library = any(n.startswith(("ctypes.CDLL", "ctypes.cdll")) for n in call.names)
             if call.method in FOREIGN and library:
                 claim = f"{CALLS.get(call.method, 'reads another process')} through ctypes"

@@ -232,10 +232,17 @@ class OutputCache(Rule):
         return [
             store
             for store in source.flow.state.stores
-            if store.function.name != "__init__"
+            if not self._is_setup(source, store.function)
             and (origin.where == store.where or origin.where.startswith(f"{store.where}."))
             and not self._is_constant(source, store.value)
         ]
+
+    def _is_setup(self, source: Source, function: Function) -> bool:
+        """Whether a function runs once, before the first call: the entry's own constructor."""
+        if function.name != "__init__":
+            return False
+        owners = {entry.owner for entry in source.entries}
+        return function.owner in owners or not owners - {None}
 
     def _is_constant(self, source: Source, value: ast.expr | None) -> bool:
         if value is None:
