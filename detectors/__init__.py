@@ -3,6 +3,7 @@
 from integrity.detectors.batches import Batches
 from integrity.detectors.call_sites import CallSites
 from integrity.detectors.clock_agreement import ClockAgreement
+from integrity.detectors.compiled_code import CompiledCode
 from integrity.detectors.detector import Detector
 from integrity.detectors.determinism import Determinism
 from integrity.detectors.fresh_inputs import FreshInputs
@@ -21,6 +22,7 @@ from integrity.detectors.worker_death import WorkerDeath
 
 DETECTORS: tuple[Detector, ...] = (
     Static(),
+    CompiledCode(),
     WorkerDeath(),
     FreshInputs(),
     OutputMemory(),

@@ -3,25 +3,31 @@
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import integrity
+from integrity.compiled import Compilation
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector, Probe
 from integrity.detectors.speedup import Speedup as SpeedupProbe
 from integrity.errors import BadInput, CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Abstention, Family, Finding
-from integrity.harness.device import needs_gpu, runs_interpreted
+from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Problem, Task
 from integrity.rules import RULESET_VERSION
 from integrity.run import Experiment, Role, Run
 from integrity.submission import Submission
 from integrity.verdict import Speedup, Verdict, weigh
+
+if TYPE_CHECKING:
+    from integrity.supervision.runner import Bench
 
 
 class Level(StrEnum):
@@ -112,14 +118,13 @@ def record(
     )  # fmt: skip
     problem, reason = _runnable(request)
     if problem is None:
-        return replace(evidence, unrun=reason), ""
+        return _compiled_only(request, replace(evidence, unrun=reason), progress)
     wanted = experiments(detectors, problem, request.seed or 0)
     proven = partial(_proven, evidence, detectors)
     try:
-        runs, skipped, isolation = _run_all(request, problem, wanted, proven, progress)
+        return _run_all(request, evidence, problem, wanted, proven, progress)
     except CannotJudge as error:
         return replace(evidence, unrun=str(error)), ""
-    return replace(evidence, runs=runs, skipped=skipped), isolation
 
 
 def experiments(
@@ -170,22 +175,43 @@ def _runnable(request: Request) -> tuple[Problem | None, str]:
     return problem, ""
 
 
-def _run_all(
-    request: Request,
-    problem: Problem,
-    wanted: Sequence[Experiment],
-    proven: Callable[[Mapping[str, Run]], str],
-    progress: Progress,
-) -> tuple[dict[str, Run], dict[str, str], str]:
-    from integrity.supervision import runner
-    from integrity.supervision.backend import CpuBackend
-    from integrity.supervision.workers import Zygote
+def _compiles(request: Request) -> Problem | None:
+    """The problem whose shapes its GPU kernels are compiled for; None where there are none."""
+    submission = request.submission
+    can = request.level is Level.CPU and not submission.unreadable and not submission.is_cuda
+    return request.task.problem if can and has_gpu_code(submission.text) else None
+
+
+def _compiled_only(
+    request: Request, evidence: Evidence, progress: Progress
+) -> tuple[Evidence, str]:
+    """A submission that can't run here; what its kernels compile to can still be read."""
+    problem = _compiles(request)
+    if problem is None:
+        return evidence, ""
+    try:
+        with _bench(request, problem, progress) as bench:
+            return _compiled(bench, evidence, progress), bench.zygote.isolation
+    except CannotJudge as error:
+        return replace(evidence, compilation=Compilation(unavailable=str(error))), ""
+
+
+def _compiled(bench: "Bench", evidence: Evidence, progress: Progress) -> Evidence:
+    from integrity.supervision import compiling
+
+    progress("compiling its GPU kernels")
+    return replace(evidence, compilation=compiling.look(bench))
+
+
+@contextmanager
+def _bench(request: Request, problem: Problem, progress: Progress) -> Iterator["Bench"]:
+    from integrity.supervision import backend, runner, workers
 
     progress("starting workers")
-    with Zygote(request.isolation) as zygote:
-        bench = runner.Bench(
+    with workers.Zygote(request.isolation) as zygote:
+        yield runner.Bench(
             zygote=zygote,
-            backend=CpuBackend(),
+            backend=backend.CpuBackend(),
             submission=request.submission,
             task=request.task,
             problem=problem,
@@ -193,9 +219,24 @@ def _run_all(
             secret=(request.seed or 0).to_bytes(32, signed=False),
             deadline=runner.Deadline(request.timeout_s),
         )
+
+
+def _run_all(
+    request: Request,
+    evidence: Evidence,
+    problem: Problem,
+    wanted: Sequence[Experiment],
+    proven: Callable[[Mapping[str, Run]], str],
+    progress: Progress,
+) -> tuple[Evidence, str]:
+    from integrity.supervision import runner
+
+    with _bench(request, problem, progress) as bench:
         if "cpp_extension" in request.submission.text:
             progress("compiling")
             runner.build(bench)
+        if _compiles(request):
+            evidence = _compiled(bench, evidence, progress)
         runs: dict[str, Run] = {}
         skipped: dict[str, str] = {}
         for experiment in _worth_running(request, wanted, proven, runs, skipped):
@@ -204,7 +245,7 @@ def _run_all(
                 runs[experiment.name] = runner.run(bench, experiment)
             except CannotJudge as error:
                 skipped[experiment.name] = str(error)
-        return runs, skipped, zygote.isolation
+        return replace(evidence, runs=runs, skipped=skipped), bench.zygote.isolation
 
 
 def _worth_running(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from integrity.compiled import Compilation
 from integrity.errors import CannotJudge
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Task
@@ -29,6 +30,9 @@ class Evidence:
     """Experiments that could not be run, and why."""
 
     claimed_speedup: float | None = None
+
+    compilation: Compilation | None = None
+    """What its GPU kernels compile to; None where nobody asked."""
 
     def run(self, experiment: str) -> Run:
         """The run of that experiment.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integrity.audit import Audit, Progress, Request, audit
+from integrity.compiled import Compilation
 from integrity.errors import BadInput
 from integrity.evidence import Evidence
 from integrity.finding import Finding
@@ -15,7 +16,9 @@ from integrity.run import Run
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-FORMAT = 1
+FORMAT = 2
+READABLE = {1, 2}
+"""Format 2 added `compilation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Frozen:
     skipped: Mapping[str, str]
     unrun: str
     findings: tuple[Finding, ...]
+    compilation: Compilation | None = None
 
     def evidence(self) -> Evidence:
         """As detectors read it, without running anything."""
@@ -41,6 +45,7 @@ class Frozen:
             self.unrun,
             self.skipped,
             self.request.claimed_speedup,
+            self.compilation,
         )
 
 
@@ -67,6 +72,7 @@ def save(finished: Audit, path: Path) -> None:
         evidence.skipped,
         evidence.unrun,
         finished.verdict.findings,
+        evidence.compilation,
     )
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -95,7 +101,7 @@ def load(path: Path) -> Frozen:
             f"{path} is not an evidence file ({place}: {first['msg']}); "
             "write one with `integrity audit --evidence FILE`"
         ) from error
-    if frozen.format != FORMAT:
+    if frozen.format not in READABLE:
         raise BadInput(f"{path} has evidence format {frozen.format}; this version reads {FORMAT}")
     return frozen
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-WORDS = {"errors", "evidence", "finding", "policy", "problem", "run", "submission"}
+WORDS = {"compiled", "errors", "evidence", "finding", "policy", "problem", "run", "submission"}
 LAYERS = [
     {f"integrity.{word}" for word in WORDS},
     {"integrity.verdict", "integrity.estimate"},
@@ -21,7 +21,7 @@ LAYERS = [
 FOLDERS = ("integrity", "rules", "tracers", "detectors", "corpora", "reports", "evasion")
 FOREIGN = {
     "torch": {"integrity.worker"},
-    "triton": set(),
+    "triton": {"integrity.worker"},
     "libcst": {"integrity.rules"},
     "tree_sitter": {"integrity.rules"},
     "tree_sitter_cuda": {"integrity.rules"},

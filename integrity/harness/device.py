@@ -14,6 +14,15 @@ PROBES = {"is_available", "is_cuda", "device_count"}
 """Attributes that a source asks before it uses a GPU."""
 
 
+_GPU_WORDS = ("triton", "__global__", "cuda_sources", "RawKernel", "RawModule", "_compile_kernel")
+
+
+def has_gpu_code(text: str) -> bool:
+    """Whether there may be a kernel in it that compiles for a GPU. A text test, so that a plain C
+    kernel pays nothing; a source that assembles these words is missed."""
+    return any(word in text for word in _GPU_WORDS)
+
+
 def needs_gpu(text: str) -> str:
     """Why this source can't run on a CPU; empty where nothing says so.
 

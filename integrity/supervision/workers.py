@@ -89,8 +89,7 @@ class Worker:
     def hear(self, timeout_s: float) -> wire.Message:
         """The worker's next message, as `ask`."""
         try:
-            self.control.settimeout(max(timeout_s, 0.001))
-            message, descriptors = wire.receive(self.control)
+            message, descriptors = wire.receive(self.control, timeout_s)
         except TimeoutError:
             self.end()
             raise timed_out(timeout_s) from None

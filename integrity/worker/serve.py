@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from integrity.worker import loading, oracle, tensors, wire
+from integrity.worker import compiling, loading, oracle, tensors, wire
 from integrity.worker.gate_page import BEAT, DONE, GATE
 
 _MAX_TRACE = 2000
@@ -113,6 +113,13 @@ class Worker:
             loading.as_state(message["weights"], weights_block),
         )
         return {"loaded": True}
+
+    def _compile(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        answer, self._launches = compiling.compile_submission(message, descriptors, self._scratch)
+        return answer
+
+    def _assemble(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        return self._launches.assemble(message["seconds"])
 
     def _null(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         self._ready = []

@@ -7,6 +7,7 @@ import array
 import json
 import socket
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,19 +35,22 @@ def send(peer: socket.socket, message: Message, descriptors: Sequence[int] = ())
         raise WireError(str(error)) from error
 
 
-def receive(peer: socket.socket) -> tuple[Message, list[int]]:
+def receive(peer: socket.socket, timeout_s: float | None = None) -> tuple[Message, list[int]]:
     """The next message and the descriptors that came with it.
 
     Raises:
         WireError: end of stream, or bytes that are not a JSON object of sane size.
-        TimeoutError: the socket's time-out passed first.
+        TimeoutError: `timeout_s` passed before the whole of it was here; where that is None, the
+            socket's own time-out passed without a byte.
     """
-    header, descriptors = _header(peer)
+    until = None if timeout_s is None else time.monotonic() + timeout_s
+    _wait_at_most(peer, until)
+    header, descriptors = _header(peer, until)
     (size,) = _HEADER.unpack(header)
     if size > MAX_BYTES:
         raise WireError(f"peer announces {size} bytes")
     try:
-        message = json.loads(_exactly(peer, size))
+        message = json.loads(_exactly(peer, size, until))
     except (ValueError, RecursionError) as error:
         raise WireError("peer sent something that is not JSON") from error
     if not isinstance(message, dict):
@@ -54,7 +58,13 @@ def receive(peer: socket.socket) -> tuple[Message, list[int]]:
     return message, descriptors
 
 
-def _header(peer: socket.socket) -> tuple[bytes, list[int]]:
+def _wait_at_most(peer: socket.socket, until: float | None) -> None:
+    """A peer that sends a byte now and then must not hold its reader for ever."""
+    if until is not None:
+        peer.settimeout(max(until - time.monotonic(), 0.001))
+
+
+def _header(peer: socket.socket, until: float | None) -> tuple[bytes, list[int]]:
     try:
         start, ancillary, _, _ = peer.recvmsg(
             _HEADER.size, socket.CMSG_SPACE(_MAX_DESCRIPTORS * array.array("i").itemsize)
@@ -67,12 +77,13 @@ def _header(peer: socket.socket) -> tuple[bytes, list[int]]:
             descriptors.frombytes(raw[: len(raw) - len(raw) % descriptors.itemsize])
     if not start:
         raise WireError("peer closed the connection")
-    return start + _exactly(peer, _HEADER.size - len(start)), list(descriptors)
+    return start + _exactly(peer, _HEADER.size - len(start), until), list(descriptors)
 
 
-def _exactly(peer: socket.socket, size: int) -> bytes:
+def _exactly(peer: socket.socket, size: int, until: float | None) -> bytes:
     chunks = bytearray()
     while len(chunks) < size:
+        _wait_at_most(peer, until)
         try:
             chunk = peer.recv(min(size - len(chunks), 1 << 20))
         except ConnectionError as error:
