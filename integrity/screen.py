@@ -14,7 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from integrity.audit import Audit, Level, Request, audit
-from integrity.detectors import DETECTORS, Detector
+from integrity.detectors import DETECTORS
+from integrity.detectors.detector import Detector
 from integrity.detectors.static import Static
 from integrity.errors import BadInput
 from integrity.evidence import Evidence

@@ -174,10 +174,8 @@ class ConstantKernel(Rule):
         """What is declared `const` or `constexpr` with a number."""
         found = {"INFINITY", "float", "f", "NAN"}
         for line in declarations:
-            value = identifiers(line.text.partition("=")[2])
-            if "const" in line.specifiers and all(
-                word[:1].isdigit() or word in "fF" for word in value
-            ):
+            words = set(identifiers(line.text.partition("=")[2]))
+            if words <= {"e", "E", "f", "F"} and {"const", "constexpr"} & set(line.specifiers):
                 found |= set(line.names)
         return found
 

@@ -14,80 +14,22 @@ from integrity.rules.origin import Origin
 from integrity.rules.scopes import Binding, Function, Scope
 from integrity.rules.state import State
 from integrity.rules.strings import Strings
+from integrity.rules.tensors import (
+    ALLOCATING_METHODS,
+    ALLOCATORS,
+    FILES,
+    GIVES_ELEMENTS,
+    ITEMS,
+    MEMOISING,
+    VIEWS,
+    WRAPPERS,
+)
 
 if TYPE_CHECKING:
     from integrity.rules.source import Source
 
 MAX_DEPTH = 40
 MAX_ORIGINS = 32
-
-ALLOCATORS = frozenset(
-    f"{module}.{name}{suffix}"
-    for module in ("torch", "numpy", "cupy")
-    for name in ("empty", "zeros", "ones", "full")
-    for suffix in ("", "_like")
-) | {"torch.empty_strided", "torch.Tensor", "torch.FloatTensor"}
-ALLOCATING_METHODS = {"new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided"}
-VIEWS = {
-    "clone",
-    "detach",
-    "view",
-    "reshape",
-    "contiguous",
-    "to",
-    "float",
-    "half",
-    "bfloat16",
-    "type",
-    "squeeze",
-    "unsqueeze",
-    "expand",
-    "t",
-    "transpose",
-    "permute",
-    "requires_grad_",
-    "cpu",
-    "cuda",
-    "copy",
-    "narrow",
-    "flatten",
-    "unflatten",
-    "view_as",
-    "reshape_as",
-    "type_as",
-    "double",
-    "expand_as",
-    "numpy",
-    "alias",
-    "as_strided",
-}
-ITEMS = {
-    "get",
-    "pop",
-    "setdefault",
-    "popitem",
-    "values",
-    "__getitem__",
-    "popleft",
-    "peek",
-    "send",
-    "__next__",
-}
-FILES = {
-    "torch.load",
-    "numpy.load",
-    "pickle.load",
-    "joblib.load",
-    "numpy.memmap",
-    "torch.from_file",
-    "numpy.fromfile",
-    "torch.UntypedStorage.from_file",
-}
-WRAPPERS = {"torch.from_numpy", "torch.as_tensor", "torch.tensor", "torch.frombuffer"}
-MEMOISING = {"functools.lru_cache", "functools.cache", "functools.lru_cache()"}
-
-
-GIVES_ELEMENTS = {"builtins.next", "builtins.iter", "builtins.list", "builtins.tuple"}
 
 Origins = frozenset[Origin]
 NONE: Origins = frozenset()

@@ -146,14 +146,46 @@ class PrecisionDowncast(Rule):
         return short[0] if short and is_input else ""
 
     def _narrow_dot(self, source: Source, node: ast.Call, function: Function) -> Iterable[Finding]:
-        for argument in node.args[:2]:
-            for value in self._meanings(source, argument):
-                cast = isinstance(value, ast.Call) and self._cast_to(source, value)
-                if cast and cast & DEVICE_HALVES:
-                    claim = f"rounds the operands of tl.dot to {min(cast & DEVICE_HALVES)}"
-                    yield self.finding(
-                        source.span(value), claim, Severity.SUSPICIOUS, Confidence.LOW
-                    )
+        """Operands rounded for a dot: both as they are loaded, or one that was computed.
+
+        Rounding what a half kernel computed is usual (the probabilities of an attention);
+        rounding both operands as they come from memory is needed only where that holds more.
+        """
+        rounded = [self._rounded(source, argument) for argument in node.args[:2]]
+        loads = [value for value in rounded if value is not None and self._is_load(source, value)]
+        sure = len(loads) == 2 and not self._stores_half(source, function)
+        for value in rounded:
+            if value is not None:
+                dtype = min(self._cast_to(source, value) & DEVICE_HALVES)
+                claim = f"rounds the operands of tl.dot to {dtype}"
+                strength = Confidence.HIGH if sure else Confidence.LOW
+                yield self.finding(source.span(value), claim, Severity.SUSPICIOUS, strength)
+
+    def _rounded(self, source: Source, argument: ast.expr) -> ast.Call | None:
+        for value in self._meanings(source, argument):
+            if isinstance(value, ast.Call) and self._cast_to(source, value) & DEVICE_HALVES:
+                return value
+        return None
+
+    def _is_load(self, source: Source, cast: ast.Call) -> bool:
+        """Whether what is rounded was loaded just before."""
+        held = cast.func.value if isinstance(cast.func, ast.Attribute) else cast
+        found = self._meanings(source, held)
+        return any(
+            isinstance(value, ast.Call) and "triton.language.load" in source.names(value.func)
+            for value in found
+        )
+
+    def _stores_half(self, source: Source, function: Function) -> bool:
+        """Whether the kernel rounds once more, for its output: then the problem is in half."""
+        stores = [call for call in source.calls_in(function) if call.method == "store"]
+        return any(
+            isinstance(part, ast.Call) and self._cast_to(source, part) & DEVICE_HALVES
+            for store in stores
+            for argument in store.node.args[1:2]
+            for value in self._meanings(source, argument)
+            for part in source.below(value, 60)
+        )
 
     def _meanings(self, source: Source, node: ast.expr) -> list[ast.expr]:
         return source.assigned(node) if isinstance(node, ast.Name) else [node]

@@ -117,10 +117,6 @@ class Source:
         """Where returned values come from."""
         return Flow(self)
 
-    @property
-    def live_nodes(self) -> list[ast.AST]:
-        return self.live(*self.layout.kinds)
-
     def live(self, *kinds: type[ast.AST]) -> list[Any]:
         """Nodes of those types that the host can reach, in the order of the text."""
         if kinds not in self._live:
