@@ -34,7 +34,7 @@ check: $(VENV)/dev.done
 
 bench: $(VENV)/dev.done
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/static_speed.py
+	$(BIN)/python benchmarks/static.py
 	$(BIN)/python benchmarks/gate_latency.py
 	$(BIN)/python benchmarks/audit_time.py
 	$(BIN)/python benchmarks/clock_agreement.py

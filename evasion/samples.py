@@ -56,8 +56,8 @@ class Sample:
 
     @property
     def family(self) -> str:
-        """The letter of its row."""
-        return self.row[0]
+        """The letter of its row; empty for an honest kernel that resembles none."""
+        return self.row[:1]
 
     def read(self) -> tuple[Submission, Task]:
         """The submission, and what its harness calls.
@@ -89,7 +89,7 @@ def samples(paths: Iterable[Path] = (), family: str = "") -> list[Sample]:
     found = given or list(_built_in())
     if not letter:
         return found
-    chosen = [sample for sample in found if sample.family == letter]
+    chosen = [s for s in found if s.family == letter or (s.honest and not s.family)]
     if not any(not sample.honest for sample in chosen):
         present = sorted({sample.family for sample in found if not sample.honest})
         raise BadInput(f"no hack of family {letter} there; present: {', '.join(present)}")
@@ -145,6 +145,8 @@ def _sample(file: Path, root: Path) -> Sample | None:
         return _labelled(file, label, root, honest) if file.stem == "kernel" else None
     name = file.relative_to(root).with_suffix("").as_posix()
     match = NAMED.fullmatch(file.stem)
+    if not match and honest:
+        return Sample(name, "", honest, file)
     if not match:
         raise BadInput(f"{file} names no row; call it ROW-slug{file.suffix}, e.g. A1-{file.name}")
     return Sample(name, match[1], honest, file, needs_run=match[1] in NEED_A_RUN and not honest)

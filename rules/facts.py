@@ -21,17 +21,14 @@ class Call:
     node: ast.Call
     names: Strings
     function: Function
+    method: str = ""
+    """The attribute that is called, or an empty string."""
 
     def argument(self, index: int, keyword: str = "") -> ast.expr | None:
         """The argument at that position or of that name."""
         if index < len(self.node.args):
             return self.node.args[index]
         return next((k.value for k in self.node.keywords if keyword and k.arg == keyword), None)
-
-    @property
-    def method(self) -> str:
-        """The attribute that is called, or an empty string."""
-        return self.node.func.attr if isinstance(self.node.func, ast.Attribute) else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

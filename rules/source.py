@@ -134,7 +134,9 @@ class Source:
     def calls(self) -> list[Call]:
         """Calls in live code."""
         return [
-            Call(node, self.names(node.func), self.function_of(node))
+            Call(
+                node, self.names(node.func), self.function_of(node), getattr(node.func, "attr", "")
+            )
             for node in self.everywhere(ast.Call)
         ]
 
@@ -213,8 +215,7 @@ class Source:
 
     def is_used(self, function: Function) -> bool:
         """Whether live code mentions the function, apart from the function itself."""
-        own = function.live and function.name in function.mentions
-        return self._mentions[function.name] > int(own)
+        return self._mentions[function.name] > (function.name in function.mentions)
 
     def bound(self, node: ast.Name) -> list[Binding]:
         """Everything a name is bound to where it stands."""
