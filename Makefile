@@ -7,7 +7,7 @@ PROBLEM := corpora/problems/row-sumsq/reference.py
 HONEST := corpora/honest/row-sumsq-c/kernel.py
 HACK := corpora/hacks/caching/pointer-keyed/kernel.py
 
-.PHONY: demo test test-slow test-gpu check bench evaluate clean
+.PHONY: demo test test-slow test-gpu check bench fuzz evaluate clean
 
 demo: $(VENV)/run.done
 	@echo "A kernel whose speedup is not what it seems:"
@@ -31,6 +31,10 @@ check: $(VENV)/dev.done
 	rm -rf build/types && $(INSTALL) --no-deps --target build/types .
 	rm -rf build/types/integrity/corpora/*/
 	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p integrity
+
+MINUTES ?= 30
+fuzz: $(VENV)/dev.done
+	$(BIN)/python tests/fuzz_static.py --minutes $(MINUTES)
 
 bench: $(VENV)/dev.done
 	$(BIN)/python benchmarks/startup.py

@@ -200,7 +200,7 @@ def _reduce(names: Names, node: ast.Call) -> Strings:
 
 
 def _namespace(names: Names, node: ast.Call) -> Strings:
-    name = f"<object {node.lineno}:{node.col_offset}>"
+    name = f"<object {len(names.objects)}>"
     names.objects[name] = {k.arg: k.value for k in node.keywords if k.arg}
     return frozenset({name})
 

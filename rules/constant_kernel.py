@@ -172,7 +172,7 @@ class ConstantKernel(Rule):
 
     def _constants(self, declarations: list[DeviceLine]) -> set[str]:
         """What is declared `const` or `constexpr` with a number."""
-        found = {"INFINITY", "float", "f", "NAN"}
+        found = {"INFINITY", "NAN", "float", "f", "F", "e", "E"}
         for line in declarations:
             words = set(identifiers(line.text.partition("=")[2]))
             if words <= {"e", "E", "f", "F"} and {"const", "constexpr"} & set(line.specifiers):

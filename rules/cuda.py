@@ -86,7 +86,7 @@ def pieces(source: Source) -> Iterator[Piece]:
         return
     seen = set[str]()
     for node, text in _candidates(source):
-        if text not in seen and looks_like_cuda(text):
+        if text not in seen | source.python_texts and looks_like_cuda(text):
             seen.add(text)
             yield _piece(source, node, text)
 

@@ -29,6 +29,7 @@ class Layout:
         self.place: dict[ast.AST, Place] = {}
         self.parent: dict[ast.AST, ast.AST] = {}
         self.lambdas: dict[str, ast.Lambda] = {}
+        self.lambda_paths: dict[ast.Lambda, str] = {}
         self.set_attributes: dict[str, list[tuple[ast.expr, Binding]]] = defaultdict(list)
         """What `x.attr = ...` binds, by attribute, with each `x`."""
 
@@ -117,7 +118,9 @@ class Layout:
 
     def _lambda(self, node: ast.Lambda, place: Place) -> Iterator[tuple[ast.AST, Place]]:
         scope = Scope("function", place.scope)
-        self.lambdas[lambda_path(node)] = node
+        path = f".<lambda {len(self.lambdas)}>"  # what stands for it among dotted names
+        self.lambdas[path] = node
+        self.lambda_paths[node] = path
         for name in _all_parameters(node.args):
             scope.bind(name, Binding(of_lambda=(node, name)))
         yield node.args, place
@@ -222,11 +225,6 @@ class Layout:
         owner = function.owner
         if owner is not None and function.parameters[:1] == [name]:
             owner.attributes.setdefault(attr, []).append(bound)
-
-
-def lambda_path(node: ast.Lambda) -> str:
-    """What stands for a lambda among dotted names."""
-    return f".<lambda {node.lineno}:{node.col_offset}>"
 
 
 def is_main_guard(test: ast.expr) -> bool:

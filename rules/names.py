@@ -17,7 +17,7 @@ from typing import Any
 from integrity.rules.bindings import MAX_BINDINGS, Bindings
 from integrity.rules.callees import ALL_MODULES, CALLEES, SOME_MODULE, called, item
 from integrity.rules.constants import Evaluator
-from integrity.rules.layout import Layout, lambda_path
+from integrity.rules.layout import Layout
 from integrity.rules.payload import namespace_of
 from integrity.rules.scopes import Binding, Class, Function, Scope
 from integrity.rules.strings import NOTHING, Strings, fold
@@ -268,7 +268,7 @@ class Names:
         return self.of(node.value)
 
     def _lambda(self, node: ast.Lambda) -> Strings:
-        return frozenset({lambda_path(node)})
+        return frozenset({self.layout.lambda_paths.get(node, ".<lambda>")})
 
     def _literal(self, node: ast.Constant) -> Strings:
         return frozenset({"None"}) if node.value is None else NOTHING

@@ -64,8 +64,10 @@ def _literal(arguments: str) -> str:
 
 
 def _unpack_python(source: Source) -> bool:
-    found = [(call, nodes) for call, text in _payloads(source) if (nodes := _parsed(text, call))]
-    for call, nodes in found:
+    read = [(call, text, _parsed(text, call)) for call, text in _payloads(source)]
+    found = [(call, text, nodes) for call, text, nodes in read if nodes]
+    for call, text, nodes in found:
+        source.python_texts.add(text)
         _graft(source, call, nodes)
     return bool(found)
 

@@ -40,6 +40,7 @@ class Source:
     ) -> None:
         self.text = text
         self.allows = allows
+        self.python_texts: set[str] = set()  # those that run as Python
         self.is_cuda = path.suffix in {".cu", ".cuh"}
         self.entry = entry
         self.tree = ast.parse("" if self.is_cuda else text)
@@ -177,11 +178,8 @@ class Source:
     @cached_property
     def attribute_stores(self) -> list[tuple[ast.Attribute, Strings]]:
         """Attributes that live code assigns to, and what they may be."""
-        return [
-            (node, self.names(node))
-            for node in self.live(ast.Attribute)
-            if isinstance(node.ctx, ast.Store)
-        ]
+        stored = (n for n in self.live(ast.Attribute) if isinstance(n.ctx, ast.Store))
+        return [(node, self.names(node)) for node in stored]
 
     @cached_property
     def texts(self) -> list[tuple[ast.expr, str]]:

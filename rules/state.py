@@ -79,9 +79,16 @@ class State:
             if isinstance(parent, ast.If | ast.IfExp):
                 if child is not parent.test:
                     yield parent, "body" if _within(child, parent.body) else "orelse"
-            elif isinstance(parent, ast.ExceptHandler | ast.match_case | ast.Lambda):
+            elif isinstance(parent, ast.ExceptHandler | ast.match_case) or (
+                isinstance(parent, ast.Lambda) and not self._is_called(parent)
+            ):
                 yield parent, "body"
             child = parent
+
+    def _is_called(self, node: ast.Lambda) -> bool:
+        """`(lambda: x)()` runs where it stands."""
+        around = self.source.parent(node)
+        return isinstance(around, ast.Call) and around.func is node
 
     @cached_property
     def stores(self) -> list[Store]:
