@@ -191,3 +191,13 @@ def declared(text: str) -> list[str]:
 
 def _last_word(text: str) -> list[str]:
     return WORD.findall(text)[-1:]
+
+
+def without_digraphs(raw: bytes) -> bytes:
+    """`<% %> <: :>` as the brackets that they stand for, in as many bytes."""
+    if b"<%" not in raw or b"%>" not in raw:
+        return raw
+    pairs = ((b"<%", b" {"), (b"%>", b"} "), (b"<:", b" ["), (b":>", b"] "))
+    for digraph, bracket in pairs:
+        raw = raw.replace(digraph, bracket)
+    return raw

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.answer import STORES
 from integrity.rules.conditions import outcome
+from integrity.rules.links import STORES
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
 from integrity.rules.source import Source

@@ -146,7 +146,7 @@ class LazyTensor(Rule):
             value = parent.value if isinstance(parent, ast.Assign) else None
             if attribute.attr not in METHODS or value is None or not isinstance(value, ast.Lambda):
                 continue
-            if not any(name.startswith(".") or "." not in name for name in names):
+            if not any(_is_own(source, name) for name in names):
                 claim = f"overrides {attribute.attr} of one tensor"
                 yield self.finding(source.span(attribute), claim, confidence=Confidence.MEDIUM)
         for call in source.calls_to({"builtins.setattr", "builtins.object.__setattr__"}):
@@ -159,10 +159,17 @@ class LazyTensor(Rule):
             return
         owners = source.names(given[0])
         made = isinstance(given[2], ast.Lambda) or "types.MethodType()" in source.names(given[2])
-        if made and not any(name.startswith(".") or "." not in name for name in owners):
+        if made and not any(_is_own(source, name) for name in owners):
             method = min(source.strings(given[1]) & METHODS)
             claim = f"overrides {method} of one tensor"
             yield self.finding(source.span(node), claim, confidence=Confidence.MEDIUM)
+
+
+def _is_own(source: Source, name: str) -> bool:
+    """Whether a name is the submission's own object, or none at all."""
+    base = name.rpartition(".")[0] if name.startswith(".") else ""
+    known = {name.removesuffix("()"), base.removesuffix("()")} & source.layout.classes.keys()
+    return bool(known) or "." not in name
 
 
 def _header(owner: Class) -> ast.AST:

@@ -89,6 +89,9 @@ class Names:
         if found or not isinstance(node, ast.Call | ast.BinOp | ast.Subscript | ast.JoinedStr):
             return found
         text = self.literals.text(node)
+        if text is None and isinstance(node, ast.Subscript):
+            held = self.bindings.elements(node.value, None)[:MAX_CALLERS]
+            return NOTHING.union(*(self.strings(value) for value in held))
         return NOTHING if text is None else frozenset({text})
 
     def _only(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
@@ -119,14 +122,16 @@ class Names:
 
     def members(self, node: ast.Attribute) -> list[Binding]:
         """What an attribute of the submission's own object or class is bound to."""
-        owners = (self.layout.classes.get(n.removesuffix("()")) for n in self.of(node.value))
-        return [
-            binding
-            for owner in owners
-            if owner is not None
-            for held in (owner.attributes, owner.scope.bindings)
-            for binding in held.get(node.attr, ())
-        ]
+        found: list[Binding] = []
+        for base in self.of(node.value):
+            owner = self.layout.classes.get(base.removesuffix("()"))
+            if owner is not None:
+                found += owner.attributes.get(node.attr, ())
+                found += owner.scope.bindings.get(node.attr, ())
+            if base.startswith(".") and not found:
+                set_on = self.layout.set_attributes.get(node.attr, ())[:MAX_CALLERS]
+                found += [bound for target, bound in set_on if base in self.of(target)]
+        return found
 
     def _spelled_by(self, bindings: list[Binding]) -> Strings:
         found = set[str]()
@@ -239,7 +244,8 @@ class Names:
         """What calling something of that name may give."""
         function = self.functions.get(name)
         if function is not None:
-            return {f"{name}()"}.union(*(self.of(value) for value in function.returns[:8]))
+            found = set[str]().union(*(self.of(value) for value in function.returns[:8]))
+            return found or {f"{name}()"}
         if name in self.layout.lambdas:
             return set(self.of(self.layout.lambdas[name].body))
         return {f"{name}()"}

@@ -11,13 +11,14 @@ from typing import Any
 
 from integrity.finding import Span
 from integrity.policy import Dependencies
-from integrity.rules.answer import Answer, Links
+from integrity.rules.answer import Answer
 from integrity.rules.callees import arguments
 from integrity.rules.cuda import DeviceCode, device_code
 from integrity.rules.desugar import desugared
 from integrity.rules.facts import Call, Write, writes_of
 from integrity.rules.flow import Flow
 from integrity.rules.layout import Layout, children
+from integrity.rules.links import Links
 from integrity.rules.names import Names
 from integrity.rules.payload import MAX_ROUNDS, is_opaque, unpacked
 from integrity.rules.reach import Reach, entries

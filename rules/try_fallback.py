@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.answer import COMPILERS
 from integrity.rules.library import is_computation, library_call
+from integrity.rules.links import COMPILERS
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
