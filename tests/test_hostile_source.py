@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -170,3 +171,30 @@ def test_random_text_never_raises(text: str) -> None:
 )
 def test_mutated_kernel_never_raises(start: int, length: int, put: str) -> None:
     scan(KERNEL[:start] + put + KERNEL[start + length :], entry="ModelNew")
+
+
+@pytest.mark.parametrize("seed", sorted((Path(__file__).parent / "seeds").glob("*.txt")), ids=str)
+def test_file_that_once_defeated_the_analyser_does_so_no_more(
+    analyser: Analyser, seed: Path
+) -> None:
+    start = time.monotonic()
+    found = analyser.scan(Submission.of(seed.read_text(errors="replace")), "ModelNew")
+    assert time.monotonic() - start < 10  # each took longer, or forever; now a few milliseconds
+    assert not [finding for finding in found if "the analyser fails on it" in finding.claim]
+
+
+def test_encoding_that_shows_python_another_text_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "kernel.py"
+    path.write_bytes(b"# coding: utf-7\nimport time\ntime.perf+AF8-counter = None\n")
+    assert "encoding utf-7" in Submission.read(path).unreadable
+    path.write_bytes(b"# -*- coding: utf-8 -*-\nimport time\n")
+    assert Submission.read(path).unreadable == ""
+
+
+@pytest.mark.slow
+def test_scan_that_spends_its_processor_time_is_given_up_by_the_child() -> None:
+    pause = "y = foo(y); z = torch.cuda.current_stream()\n" * 60_000  # 2.6 MB
+    with Analyser(budget_s=60.0) as analyser:
+        (finding,) = analyser.scan(Submission.of(pause))
+        assert "processor time" in finding.claim
+        assert "timer-patch" in ids(analyser.scan(Submission.of(PATCH)))
