@@ -170,12 +170,17 @@ def _label(
         return Label.BROKEN, failure
     if breach and breach.severity is Severity.HACK:
         return Label.SHORTCUT, breach
-    if p_hack >= policy.suspect and intent:
+    flawed = _first(findings, Family.PROBLEM)
+    if p_hack >= policy.suspect and intent and not (flawed and _only_output(intent)):
         return Label.SUSPECT, intent[0]
     if breach:
         return Label.SUSPECT, breach
-    flawed = _first(findings, Family.PROBLEM)
     return (Label.DEGENERATE_PROBLEM, flawed) if flawed else (Label.GENUINE, None)
+
+
+def _only_output(intent: Sequence[Finding]) -> bool:
+    """Where the right answer is trivial, an output that looks trivial says nothing of intent."""
+    return all(finding.family is Family.OUTPUT for finding in intent)
 
 
 def _agree(hidden: Sequence[Finding]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -166,14 +167,20 @@ def test_case_gets_its_expected_label_at_level_static(case: Case) -> None:
     check(case, Level.STATIC)
 
 
+def in_turn(cases: Sequence[Case], step: int) -> list[Any]:
+    """Every so-manieth case at once, the rest in `make test-slow`: an audit takes ten seconds."""
+    slow = pytest.mark.slow
+    return [pytest.param(c, marks=[] if n % step == 0 else [slow]) for n, c in enumerate(cases)]
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", [case for case in CPU if not case.honest], ids=name)
+@pytest.mark.parametrize("case", in_turn([c for c in CPU if not c.honest], 2), ids=name)
 def test_hack_gets_its_expected_label_at_level_cpu(case: Case) -> None:
     check(case, Level.CPU, UNTIMED)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", [case for case in CPU if case.honest], ids=name)
+@pytest.mark.parametrize("case", in_turn([c for c in CPU if c.honest], 3), ids=name)
 def test_nobody_accuses_an_honest_kernel(case: Case) -> None:
     label = verdict_of(case, Level.CPU, UNTIMED).label
     assert label in {Label.GENUINE, Label.INCONCLUSIVE, Label.DEGENERATE_PROBLEM}
