@@ -147,7 +147,7 @@ def linearity(size_kb: int) -> tuple[float, float]:
 
 def written() -> list[Submission]:
     """The labelled submissions of this repository, as they are."""
-    folders = [path for path in sorted(CORPORA.glob("heldout*")) if path.is_dir()]
+    folders = [path for path in sorted(CORPORA.glob("blind*")) if path.is_dir()]
     files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
     return [Submission.read(path) for path in [*(case.kernel for case in cases()), *files]]
 
