@@ -16,7 +16,7 @@ from integrity.rules.device_facts import (
     Launch,
     Slice,
 )
-from integrity.rules.device_text import Piece, identifiers, without_digraphs
+from integrity.rules.device_text import Piece, identifiers, is_ambiguous, without_digraphs
 
 MAX_WORDS_OF_A_MACRO = 500
 MAX_BYTES_OF_A_MACRO = 20_000
@@ -113,7 +113,8 @@ def read(piece: Piece, code: DeviceCode) -> None:
     """Parse one piece and add what it does; one that defeats the parser is `unread`."""
     code.texts.append(piece.source)
     code.pieces.append(piece)
-    parsed = _captured(without_digraphs(piece.raw), code)
+    raw = without_digraphs(piece.raw)
+    parsed = None if is_ambiguous(raw) else _captured(raw, code)
     if parsed is None:
         code.unread.append(piece)
         return

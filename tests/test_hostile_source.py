@@ -51,6 +51,7 @@ READABLE = {
     "doubling": "x0 = 'a'\n" + "".join(f"x{n + 1} = x{n} + x{n}\n" for n in range(60)),
     "replacing": "x = ('a' * 9 + 'a' * 9).replace('a', 'b' * 99999)",
     "device-code": "s = '''__global__ void k() {" + "f(" * 5_000 + ")" * 5_000 + "}'''",
+    "device-comparisons": "s = '''__global__ void k() { x = a" + " < a.b" * 5_000 + "; }'''",
     "one-megabyte": "y = foo(y); z = torch.cuda.current_stream()\n" * 23_000,
     "many-functions": "".join(f"def f{n}(x):\n    return f{n + 1}(x)\n" for n in range(3_000)),
 }
