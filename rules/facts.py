@@ -71,7 +71,8 @@ UNKNOWN = frozenset({"?"})
 
 def writes_of(source: Source) -> Iterator[Write]:
     """Every change of an attribute in live code."""
-    for node in source.live(ast.Attribute, ast.Subscript, ast.Call, ast.AugAssign):
+    # in Triton kernels too: its interpreter runs them as Python
+    for node in source.everywhere(ast.Attribute, ast.Subscript, ast.Call, ast.AugAssign):
         if isinstance(node, ast.Call):
             yield from _written_by_call(source, node)
         elif isinstance(node, ast.AugAssign):

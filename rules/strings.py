@@ -162,7 +162,8 @@ def _decoded(argument: ast.expr, inner: Resolve, called: Strings) -> Strings:
         numbers = integers(ast.List([argument]))
         return bounded(chr(n) for n in numbers if 0 <= n < 0x110000)
     if called & {"builtins.bytes", "builtins.bytearray"}:
-        return bounded([bytes(n & 255 for n in integers(argument)).decode("latin-1")])
+        numbers = integers(argument)
+        return bounded([bytes(n & 255 for n in numbers).decode("latin-1")] if numbers else [])
     if called & {"builtins.str", "sys.intern"}:
         return inner(argument)
     decode = next((DECODERS[name] for name in called if name in DECODERS), None)

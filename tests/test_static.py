@@ -1,5 +1,6 @@
 """The static detector: what the rules see, where they see it, what the policy permits."""
 
+import ast
 import subprocess
 import sys
 from inspect import cleandoc
@@ -13,6 +14,7 @@ from integrity.finding import Finding, Severity, Span
 from integrity.policy import Policy, Precision
 from integrity.problem import Task
 from integrity.rules.analyser import Analyser
+from integrity.rules.conditions import outcome
 from integrity.rules.scan import scan
 from integrity.rules.source import Source
 from integrity.submission import Submission
@@ -190,3 +192,66 @@ def test_listing_the_rules_imports_no_parser() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_write_inside_a_triton_kernel_counts_since_an_interpreter_would_run_it() -> None:
+    text = """
+    import time, triton
+    @triton.jit
+    def body(x):
+        time.perf_counter = None
+    def custom_kernel(data):
+        body[(1,)](data)
+        return data
+    """
+    assert "timer-patch" in ids(text, "custom_kernel")
+
+
+def test_payload_is_read_where_it_runs() -> None:
+    text = """
+    import base64, time as clock
+    exec(base64.b64decode("Y2xvY2sucGVyZl9jb3VudGVyID0gTm9uZQ=="))
+    """
+    found = {finding.id: finding.span for finding in scan(cleandoc(text))}
+    assert found["timer-patch"] is not None and found["timer-patch"].line == 2
+
+
+def test_what_is_missing_proves_nothing_where_code_could_not_be_read() -> None:
+    library = "import torch\ndef custom_kernel(data):\n    return torch.mm(*data)\n"
+    assert "no-authored-kernel" in ids(library, "custom_kernel")
+    hidden = "import marshal\nexec(marshal.loads(b'...'))\n" + library
+    assert "no-authored-kernel" not in ids(hidden, "custom_kernel")
+    assert "dynamic-code" in ids(hidden, "custom_kernel")
+
+
+@pytest.mark.parametrize(
+    ("test", "always"),
+    [
+        ("x.numel() > 1 << 40", False),
+        ("x.shape[0] * x.shape[1] < 0", False),
+        ("x.dim() > 9", False),
+        ("os.environ.get('FAST', '0') == '1'", False),
+        ("not FLAG", True),
+        ("x.numel() % 128 == 0", None),
+        ("x.shape[0] > 1024", None),
+        ("x.is_cuda", None),
+    ],
+)
+def test_test_that_never_changes_is_known(test: str, always: bool | None) -> None:
+    text = f"import os\nFLAG = False\ndef custom_kernel(x):\n    return 1 if {test} else 2\n"
+    source = Source(text)
+    (chosen,) = source.layout.nodes(ast.IfExp)
+    assert outcome(source, chosen.test) is always
+
+
+def test_literals_are_evaluated_within_bounds() -> None:
+    assert folded("'%s_%s' % ('perf', 'counter')") == {"perf_counter"}
+    assert folded("bytes(c ^ 3 for c in b'sfqe').decode()") == {"perf"}
+    assert folded("('ab' * 10**9)[:4]") == set()
+    assert folded("'a'.join(['b'] * 10**7)") == set()
+
+
+def folded(expression: str) -> set[str]:
+    source = Source(f"x = {expression}\n")
+    (assignment,) = source.layout.nodes(ast.Assign)
+    return set(source.strings(assignment.value))
