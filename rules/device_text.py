@@ -201,17 +201,3 @@ def without_digraphs(raw: bytes) -> bytes:
     for digraph, bracket in pairs:
         raw = raw.replace(digraph, bracket)
     return raw
-
-
-MAX_ANGLES = 200
-
-
-def is_ambiguous(raw: bytes) -> bool:
-    """Whether one statement has so many `<` that each may open a template or compare.
-
-    The parser keeps every reading: its time and its stack grow past all bounds.
-    """
-    return any(
-        part.count(b"<") - 2 * part.count(b"<<") - part.count(b"#include") > MAX_ANGLES
-        for part in raw.split(b";")
-    )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
+from integrity.rules.device_defeat import MAX_DEPTH, is_ambiguous, is_deep, is_torn
 from integrity.rules.device_facts import (
     Assignment,
     DeviceCall,
@@ -16,7 +17,7 @@ from integrity.rules.device_facts import (
     Launch,
     Slice,
 )
-from integrity.rules.device_text import Piece, identifiers, is_ambiguous, without_digraphs
+from integrity.rules.device_text import Piece, identifiers, without_digraphs
 
 MAX_WORDS_OF_A_MACRO = 500
 MAX_BYTES_OF_A_MACRO = 20_000
@@ -56,8 +57,6 @@ RUNTIME_LAUNCHES = {
 
 
 CHUNK_BYTES = 1 << 16
-MAX_PIECES = 1_000
-MAX_ERRORS = 5_000
 
 
 @cache
@@ -89,24 +88,13 @@ def _captured(raw: bytes, code: DeviceCode) -> tuple[Any, Captures] | None:
         parser.reset()
         code.patience_s = 0.0
         return None
-    if _is_torn(tree.root_node):
+    if is_torn(tree.root_node) or is_deep(tree.root_node):
         return None
-    captures = QueryCursor(query).captures(tree.root_node)
+    cursor = QueryCursor(query)
+    cursor.set_max_start_depth(MAX_DEPTH)  # its time is quadratic in the depth
+    captures = cursor.captures(tree.root_node)
     code.patience_s -= time.thread_time() - start
     return tree.root_node, captures
-
-
-def _is_torn(root: Any) -> bool:
-    """Whether an error spans thousands of pieces: the query's time is quadratic in those."""
-    pending, seen = [root], 0
-    while pending and seen < MAX_ERRORS:
-        node = pending.pop()
-        seen += 1
-        if node.is_error and node.child_count > MAX_PIECES:
-            return True
-        if node.child_count <= MAX_PIECES * 10:
-            pending += [child for child in node.children if child.has_error]
-    return seen >= MAX_ERRORS
 
 
 def read(piece: Piece, code: DeviceCode) -> None:

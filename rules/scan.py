@@ -79,8 +79,8 @@ def rejected(text: str, error: SyntaxError) -> Finding:
 NEWER = ("type ", "except", 'f"', "f'", 't"', "t'", "[")
 """Every form of syntax added since 3.11 has one of these."""
 
-MAX_SNIPPET = 4_000
-MAX_BRACKETS = 12
+MAX_SNIPPET = 1_500
+MAX_BRACKETS = 5
 """libcst's time is exponential in nesting; beyond these it is not asked, and it only words the
 reason: what does not compile here is reported either way."""
 
