@@ -50,6 +50,13 @@ def outcome(source: Source, test: ast.expr, depth: int = 0) -> bool | None:
     return None
 
 
+def always_leaves(source: Source, statement: ast.stmt) -> bool:
+    """Whether a statement is an `if` that returns, on every call."""
+    if not isinstance(statement, ast.If) or not isinstance(statement.body[-1], ast.Return):
+        return False
+    return outcome(source, statement.test) is True
+
+
 def _answered(source: Source, test: ast.Call, depth: int) -> bool | None:
     """What a call of the submission's own predicate always gives."""
     own = [found for name in source.names(test.func) if (found := source.function(name))]

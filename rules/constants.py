@@ -56,20 +56,17 @@ class Evaluator:
 
     def text(self, node: ast.expr) -> str | None:
         """The text an expression spells; bytes are read as latin-1."""
-        return _text(self._tried(node))
+        return _text(self.of(node))
 
     def texts(self, node: ast.expr) -> list[str]:
         """The strings in a literal list, or none where one of its items is something else."""
-        found = self._tried(node)
+        found = self.of(node)
         if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
             return []
         return found
 
     def of(self, node: ast.expr) -> Any:
         """The value of an expression, or None where it is not known."""
-        return self._tried(node)
-
-    def _tried(self, node: ast.expr) -> Any:
         if self._total <= 0 or self._depth:
             return None
         self._steps = 0

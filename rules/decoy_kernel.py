@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.conditions import outcome
+from integrity.rules.conditions import always_leaves, outcome
 from integrity.rules.library import library_call
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
@@ -221,8 +221,7 @@ class DecoyKernel(Rule):
         for statement in block:
             if statement is node:
                 return False
-            leaves = isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Return)
-            if leaves and isinstance(statement, ast.If) and outcome(source, statement.test):
+            if always_leaves(source, statement):
                 return True
         return False
 

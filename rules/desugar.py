@@ -90,10 +90,14 @@ def _call(
 def _located(made: ast.expr, node: ast.Call) -> ast.expr:
     """A copy with the call's place, so that no node stands in the tree twice."""
     whole = copy.deepcopy(made)
-    for part in ast.walk(whole):
-        if isinstance(part, ast.expr | ast.keyword):
-            ast.copy_location(part, node)
+    _place(whole, node)
     return whole
+
+
+def _place(made: ast.AST, node: ast.Call) -> None:
+    for part in ast.walk(made):
+        if isinstance(part, ast.expr | ast.stmt | ast.keyword):
+            ast.copy_location(part, node)
 
 
 def _setters(source: Source) -> list[Call]:
@@ -119,9 +123,7 @@ def _assign(source: Source, node: ast.Call) -> bool:
     if not is_own or not texts or block is None or statement is None:
         return False
     target = ast.Attribute(copy.deepcopy(owner), texts[0], ast.Store())
-    plain = ast.copy_location(ast.Assign([target], copy.deepcopy(value)), node)
-    for part in ast.walk(plain):
-        if isinstance(part, ast.expr | ast.stmt | ast.keyword):
-            ast.copy_location(part, node)
+    plain = ast.Assign([target], copy.deepcopy(value))
+    _place(plain, node)
     block.insert(block.index(statement) + 1, plain)
     return True

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.conditions import outcome
+from integrity.rules.conditions import always_leaves
 from integrity.rules.links import STORES
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
@@ -178,8 +178,7 @@ class EmptyKernel(Rule):
                 return False
             if isinstance(statement, ast.Return):
                 return True
-            leaves = isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Return)
-            if leaves and isinstance(statement, ast.If) and outcome(source, statement.test):
+            if always_leaves(source, statement):
                 return True
         return False
 

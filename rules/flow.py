@@ -34,7 +34,6 @@ MAX_ORIGINS = 32
 Origins = frozenset[Origin]
 NONE: Origins = frozenset()
 COMPUTED = frozenset({Origin("computed")})
-CONSTANT = frozenset({Origin("constant")})
 
 
 class Flow:

@@ -12,7 +12,6 @@ HALF_TYPES = {
     "BFloat16", "bfloat16", "bhalf", "half_t", "bfloat16_t", "__hip_bfloat16", "hip_bfloat16",
     "__nv_fp8_e4m3", "__nv_fp8_e5m2", "Float8_e4m3fn", "Float8_e5m2", "uint16_t", "ushort",
 }  # fmt: skip
-GENERIC = {"scalar_t", "T", "template", "typename", "AT_DISPATCH_FLOATING_TYPES_AND_HALF"}
 TO_HALF = {
     "__float2half", "__float2half_rn", "__float2half_rz", "__float2bfloat16", "float2half",
     "__float2bfloat16_rn", "__floats2half2_rn", "__float22half2_rn", "__floats2bfloat162_rn",
