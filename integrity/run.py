@@ -168,10 +168,17 @@ class Observed:
     contended_us: float = 0.0
     """How much of it other processes took from supervisor or worker, by the kernel's books."""
 
+    disturbance: str = ""
+    """Why the device was not itself: throttled, or somebody else's too."""
+
+    open_gate: bool = False
+    """The submission needed its host after the inputs existed, so that host time is part of the
+    time: it reads data, synchronises, or enqueues more than a device's queue holds."""
+
     @property
     def clean(self) -> bool:
         """Whether the time is the kernel's own: others took at most 3 % of it, or 50 us."""
-        return self.contended_us <= max(50.0, 0.03 * self.elapsed_us)
+        return not self.disturbance and self.contended_us <= max(50.0, 0.03 * self.elapsed_us)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from supervised import run_calls, told_inside, worker_of
 
 from integrity.errors import BadInput
 from integrity.run import Role
-from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.workers import Platform, WorkerDied, WorkerRaised, Zygote
 from integrity.tracers.process import ProcessTree
 
 ENFORCED = ["namespaces", "landlock"]
@@ -155,7 +155,7 @@ def test_a_fork_bomb_dies_with_its_worker(zygote: Zygote) -> None:
 
 
 def test_memory_beyond_the_limit_is_refused_not_swapped() -> None:
-    with Zygote("auto", memory_bytes=512 * 2**20) as small:
+    with Zygote("auto", Platform(memory_bytes=512 * 2**20)) as small:
         told = told_inside(small, "held = bytearray(2**30)")
     assert told.startswith("MemoryError")
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,10 @@ class ProcessTree:
             found += children
             queue += children
         return found
+
+    def children(self) -> list[int]:
+        """The processes right below the root."""
+        return _children(self.root)
 
     def clock(self) -> "SchedulerTime":
         """What the tree's living threads have run and waited so far."""
@@ -108,6 +113,11 @@ def thread_clock(pid: int | str, task: int | str) -> SchedulerTime:
         preemptions = status.rpartition("nonvoluntary_ctxt_switches:")[2]
         return SchedulerTime(int(ran), int(preemptions))
     return SchedulerTime(0, 0)
+
+
+def own_clock() -> SchedulerTime:
+    """The calling thread's times."""
+    return thread_clock("self", threading.get_native_id())
 
 
 def _stopped(pid: int) -> bool:

@@ -3,13 +3,48 @@
 import os
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
-from integrity.supervision.memory import Block
+import numpy as np
+
+from integrity.errors import CannotJudge
+from integrity.run import Run
+from integrity.supervision.buffers import Buffers
+from integrity.supervision.memory import Block, HostBlock
+from integrity.tracers.process import ProcessTree, SchedulerTime, own_clock
 from integrity.worker.gate_page import BEAT, DONE, GATE
 
 _SPIN_S = 0.02
 _NAP_S = 50e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The worker that a gate holds back, as far as a gate has to know it."""
+
+    tree: ProcessTree
+    has_spoken: Callable[[], bool]
+    """Whether a message, or its end, is waiting to be heard."""
+
+    armed: bool
+    """It said that everything is ready behind the gate, and is frozen since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One call's way through the gate. The worker is frozen again, the output snapshot taken."""
+
+    elapsed_us: float
+    """From opening the gate to done, by the supervisor's clock."""
+
+    resume_us: float = 0.0
+    cpu_us: float = 0.0
+    contended_us: float = 0.0
+    disturbance: str = ""
+    thawed: bool = False
+    """It needed its host inside the window, though it had said that all was enqueued."""
 
 
 class Gate(Protocol):
@@ -18,27 +53,70 @@ class Gate(Protocol):
     block: Block
     """Shared with the worker."""
 
-    def await_pulse(self, resume: Callable[[], None], timeout_s: float) -> float:
-        """Let the frozen worker go on and wait for its pulse; how long that took, in us."""
+    def patience(self, timeout_s: float) -> float:
+        """How long to wait for the worker to say that it is armed before opening all the same."""
         ...
 
-    def release(self, number: int, ended: Callable[[], bool], timeout_s: float) -> float | None:
-        """Open the gate for that call and wait for done: the elapsed time in us, by the
-        supervisor's clock; None where the worker ended or the time-out passed first."""
+    def call(
+        self, number: int, subject: Subject, inputs: Buffers, outputs: Buffers, timeout_s: float
+    ) -> Passage | None:
+        """Unveil the inputs, open the gate, wait for done, take the first snapshot.
+
+        None where the worker ended or the time-out passed first.
+        """
+        ...
+
+    def release_all(self) -> None:
+        """Let whatever still waits behind it go: its worker is about to be ended."""
+        ...
+
+    def close(self) -> None:
+        """Give its memory back."""
         ...
 
 
-class Backend(Protocol):
-    """Memory and clock of one kind of device."""
+class Device(Protocol):
+    """One device in use: its memory, its arrays and its clock."""
 
     id: str
+    xp: Any
+    """The array library its memory is seen through: NumPy, or what looks like it."""
+
+    pool: Any
+    """Random bytes that poison is cut from."""
+
+    losses: tuple[type[Exception], ...]
+    """What is raised once a fault, perhaps another process's, has taken the device away."""
 
     def block(self, size_bytes: int) -> Block:
         """Dedicated memory that travels to a worker as a descriptor."""
         ...
 
-    def gate(self) -> Gate:
-        """A closed gate of its own for one worker."""
+    def gate(self, warms: bool) -> Gate:
+        """A closed gate of its own for one worker. `warms`: a null's, whose output has to be as
+        warm as one that was just computed."""
+        ...
+
+    def available_bytes(self) -> int:
+        """Memory that can be taken."""
+        ...
+
+    def settle(self) -> None:
+        """Return when all that was written here can be read by another process."""
+        ...
+
+    def facts(self) -> dict[str, float | str]:
+        """What a run should note about it."""
+        ...
+
+
+class Backend(Protocol):
+    """One kind of device, and the process that an experiment on it runs in."""
+
+    id: str
+
+    def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
+        """Do the work with the device at hand."""
         ...
 
 
@@ -50,9 +128,34 @@ class CpuGate:
     """
 
     def __init__(self) -> None:
-        self.block = Block(4096)
+        self.block = HostBlock(4096)
+
+    def patience(self, timeout_s: float) -> float:
+        return timeout_s
+
+    def call(
+        self, number: int, subject: Subject, inputs: Buffers, outputs: Buffers, timeout_s: float
+    ) -> Passage | None:
+        tree = subject.tree
+        outputs.look_at()
+        before = tree.clock()
+        resume_us = self.await_pulse(tree.thaw, timeout_s)
+        own = own_clock()
+        elapsed_us = self.release(number, subject.has_spoken, timeout_s)
+        if elapsed_us is None:
+            return None
+        outputs.glimpse()
+        own_lost_us = own_clock().lost_us(own, elapsed_us)
+        tree.freeze()
+        done = tree.clock()
+        outputs.first_snapshot()
+        return Passage(
+            elapsed_us, resume_us, _ran_us(before, done),
+            contended_us=max(own_lost_us, done.lost_us(before, elapsed_us)),
+        )  # fmt: skip
 
     def await_pulse(self, resume: Callable[[], None], timeout_s: float) -> float:
+        """Let the frozen worker go on and wait for its pulse; how long that took, in us."""
         words = self.block.words
         before = words[BEAT]
         start = time.perf_counter_ns()
@@ -63,6 +166,8 @@ class CpuGate:
         return (time.perf_counter_ns() - start) / 1e3
 
     def release(self, number: int, ended: Callable[[], bool], timeout_s: float) -> float | None:
+        """Open the gate for that call and wait for done: the elapsed time in us; None where the
+        worker ended or the time-out passed first."""
         words = self.block.words
         start = time.perf_counter_ns()
         words[GATE] = number
@@ -80,17 +185,58 @@ class CpuGate:
         stop = time.perf_counter_ns()
         return (stop - start) / 1e3 if words[DONE] == number else None
 
+    def release_all(self) -> None: ...
+
+    def close(self) -> None:
+        self.block.close()
+
 
 _ONE_CORE = (os.cpu_count() or 1) == 1
+
+
+def _ran_us(before: SchedulerTime, after: SchedulerTime) -> float:
+    return max(0, after.ran_ns - before.ran_ns) / 1e3
 
 
 class CpuBackend:
     """Shared memory files and the monotonic clock."""
 
     id = "cpu"
+    xp = np
+    losses = ()
+    pool = np.random.default_rng().integers(0, 256, 1 << 21, dtype=np.uint8)
 
-    def block(self, size_bytes: int) -> Block:
-        return Block(size_bytes)
+    def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
+        return work(self)
 
-    def gate(self) -> CpuGate:
+    def block(self, size_bytes: int) -> HostBlock:
+        return HostBlock(size_bytes)
+
+    def gate(self, warms: bool) -> CpuGate:
         return CpuGate()
+
+    def available_bytes(self) -> int:
+        """Without swapping."""
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+    def settle(self) -> None: ...
+
+    def facts(self) -> dict[str, float | str]:
+        return {}
+
+
+def must_fit(device: Device, size_bytes: int, what: str, share: float = 0.5) -> None:
+    """Refuse what does not fit into that share of the free memory.
+
+    Raises:
+        CannotJudge: with the numbers.
+    """
+    available = device.available_bytes()
+    if size_bytes > available * share:
+        raise CannotJudge(
+            f"{what} {size_bytes / 2**30:.1f} GiB of memory; the {device.id} has "
+            f"{available / 2**30:.1f} GiB free and {share:.0%} of it may be used"
+        )

@@ -1,17 +1,23 @@
 """One worker's input or output block: slots with guard bands, poison, snapshots, damage."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from integrity.supervision.backend import Backend
-from integrity.supervision.memory import ITEM_BYTES, Bytes, Tensor, lay_out, untouched_share
+from integrity.supervision.memory import ITEM_BYTES, Bytes, Tensor, lay_out
+
+if TYPE_CHECKING:
+    from integrity.supervision.backend import Device
 
 _GLIMPSE_BYTES = 2048
 """Read at secret places the moment a worker says done: freezing it takes tens of microseconds,
 in which a small kernel could still finish."""
 
-_POOL = np.random.default_rng().integers(0, 256, 1 << 21, dtype=np.uint8)
+_VEILED_BYTES = 2048
+"""Input bytes that are wrong until the gate opens: work done before then is wasted."""
+
+_PIECE = 1 << 26
 
 
 class Buffers:
@@ -20,18 +26,21 @@ class Buffers:
     The copies it compares with are kept from call to call: fresh memory costs page faults.
     """
 
-    def __init__(self, backend: Backend, tensors: Sequence[Tensor], slots: int) -> None:
+    def __init__(self, device: "Device", tensors: Sequence[Tensor], slots: int) -> None:
         self.slots: list[tuple[Tensor, ...]] = []
         self._ends = [0]
         for _ in range(slots):
             placed, end = lay_out(tensors, self._ends[-1])
             self.slots.append(placed)
             self._ends.append(end)
-        self.block = backend.block(self._ends[-1])
+        self._xp = device.xp
+        self._pool = device.pool
+        self.block = device.block(self._ends[-1])
         self._random = np.random.Generator(np.random.SFC64())
-        self._before, self._first, self._second = (
-            np.empty(self.block.size_bytes, dtype=np.uint8) for _ in range(3)
+        self._before, self._first = (
+            self._xp.empty(self.block.size_bytes, dtype=np.uint8) for _ in range(2)
         )
+        self._guards: dict[range, Any] = {}
         self.use(range(1))
 
     def use(self, slots: range) -> None:
@@ -41,28 +50,35 @@ class Buffers:
 
     def poison(self) -> None:
         """Random bytes over tensors and guard bands."""
-        self._poison(self._range)
+        place = self.block.bytes[self._range]
+        for start in range(0, place.size, self._pool.size // 2):
+            piece = place[start : start + self._pool.size // 2]
+            pool, shift = self._cut(piece.size)
+            self._xp.bitwise_xor(pool, shift, out=piece)
 
     def poison_guards(self) -> None:
         """The same for the guard bands alone, where the tensors will be overwritten anyway."""
-        for gap in self._gaps():
-            self._poison(gap)
+        guards = self._guard_places()
+        pool, shift = self._cut(guards.size)
+        self.block.bytes[guards] = pool ^ shift
 
-    def _poison(self, part: slice) -> None:
-        """Cut from a pool at a random place, shifted by a random byte: 10 times as fast as drawing
-        anew, and what a submission could learn from older poison gains it nothing."""
-        place = self.block.bytes[part]
-        shift = np.uint8(self._random.integers(1, 256))
-        for start in range(0, place.size, _POOL.size // 2):
-            piece = place[start : start + _POOL.size // 2]
-            offset = int(self._random.integers(0, _POOL.size - piece.size + 1))
-            np.bitwise_xor(_POOL[offset : offset + piece.size], shift, out=piece)
+    def _cut(self, size: int) -> tuple[Bytes, np.uint8]:
+        """From a pool at a random place, to be shifted by a random byte: 10 times as fast as
+        drawing anew, and what a submission could learn from older poison gains it nothing."""
+        offset = int(self._random.integers(0, self._pool.size - size + 1))
+        return self._pool[offset : offset + size], np.uint8(self._random.integers(1, 256))
 
-    def _gaps(self) -> list[slice]:
-        tensors = [tensor for slot in self._used for tensor in self.slots[slot]]
-        edges = [edge for t in tensors for edge in (t.place.start, t.place.stop)]
-        edges = [self._range.start, *edges, self._range.stop]
-        return [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    def _guard_places(self) -> Any:
+        """Where the guard bands of the used slots lie."""
+        if self._used not in self._guards:
+            edges = [edge for t in self._tensors() for edge in (t.place.start, t.place.stop)]
+            edges = [self._range.start, *edges, self._range.stop]
+            gaps = [np.arange(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+            self._guards[self._used] = self._xp.asarray(np.concatenate(gaps))
+        return self._guards[self._used]
+
+    def _tensors(self) -> list[Tensor]:
+        return [tensor for slot in self._used for tensor in self.slots[slot]]
 
     def write(self, raws: Sequence[Sequence[Bytes]]) -> None:
         """Put these values into the used slots' tensors."""
@@ -73,8 +89,41 @@ class Buffers:
     def remember(self) -> None:
         """How it is before the worker may touch it."""
         self._take(self._before)
+
+    def veil(self) -> tuple[Any, Bytes]:
+        """Spoil a few bytes of the tensors at secret places; the places, and what belongs there.
+
+        Work that starts before the gate opens works on them.
+        """
+        tensors = [tensor for tensor in self._tensors() if tensor.size_bytes]
+        if not tensors:
+            return self._xp.zeros(0, dtype=np.int64), self._xp.zeros(0, dtype=np.uint8)
+        each = max(_VEILED_BYTES // len(tensors), 1)
+        places = self._xp.asarray(
+            np.unique(
+                np.concatenate(
+                    [
+                        tensor.offset
+                        + self._random.integers(
+                            0, tensor.size_bytes, min(each, 16 + tensor.size_bytes // 64)
+                        )
+                        for tensor in tensors
+                    ]
+                )
+            )
+        )
+        right = self.block.bytes[places]
+        _, shift = self._cut(1)
+        self.block.bytes[places] = right ^ shift
+        return places, right
+
+    def look_at(self) -> tuple[Any, Bytes]:
+        """Secret places in the used range for whoever takes the glimpse, and where it goes."""
         size = self._range.stop - self._range.start
-        self._places = self._range.start + self._random.integers(0, size, _GLIMPSE_BYTES)
+        places = self._range.start + self._random.integers(0, size, _GLIMPSE_BYTES)
+        self._places = self._xp.asarray(places)
+        self._glimpsed = self._xp.empty(_GLIMPSE_BYTES, dtype=np.uint8)
+        return self._places, self._glimpsed
 
     def glimpse(self) -> None:
         """A few bytes, at once."""
@@ -85,36 +134,39 @@ class Buffers:
         self._take(self._first)
 
     def late_bytes(self) -> int:
-        """Bytes that changed since done, seen by glimpse or by a second snapshot taken now."""
-        self._take(self._second)
+        """Bytes that changed since done, seen by the glimpse or by looking again now."""
         early = int((self._glimpsed != self._first[self._places]).sum())
-        return early + _differing(self._first[self._range], self._second[self._range])
+        return early + self._differing(self._first, self._range)
 
     def _take(self, copy: Bytes) -> None:
-        np.copyto(copy[self._range], self.block.bytes[self._range])
+        copy[self._range] = self.block.bytes[self._range]
 
     def outputs(self) -> list[list[Bytes]]:
-        """The used slots' tensors as the first snapshot saw them."""
-        return [[self._first[t.place].copy() for t in self.slots[s]] for s in self._used]
+        """The used slots' tensors as the first snapshot saw them, until the next is taken."""
+        return [[self._first[t.place] for t in self.slots[s]] for s in self._used]
 
     def untouched_shares(self) -> list[float]:
         """For each used slot, the largest share of a tensor that still holds the poison."""
         return [
-            max(
-                (
-                    untouched_share(
-                        self._before[t.place], self._first[t.place], ITEM_BYTES[t.dtype]
-                    )
-                    for t in self.slots[slot]
-                ),
-                default=0.0,
-            )
-            for slot in self._used
+            max((self._untouched(t) for t in self.slots[slot]), default=0.0) for slot in self._used
         ]
+
+    def _untouched(self, tensor: Tensor) -> float:
+        """Share of elements that still hold it. One-byte dtypes can hit it by chance."""
+        item = ITEM_BYTES[tensor.dtype]
+        if tensor.size_bytes == 0 or item == 1:
+            return 0.0
+        before, after = (copy[tensor.place] for copy in (self._before, self._first))
+        same = sum(
+            int(_same_words(before[piece], after[piece], item).sum())
+            for piece in _pieces(tensor.size_bytes)
+        )
+        return same * item / tensor.size_bytes
 
     def guard_bytes(self) -> int:
         """Guard-band bytes of the used slots that are not what they were."""
-        return sum(_differing(self._before[gap], self.block.bytes[gap]) for gap in self._gaps())
+        guards = self._guard_places()
+        return int((self._before[guards] != self.block.bytes[guards]).sum())
 
     def changed_tensors(self) -> tuple[int, ...]:
         """Numbers of the tensors that are not what they were, in any used slot."""
@@ -124,11 +176,23 @@ class Buffers:
                     index
                     for slot in self._used
                     for index, tensor in enumerate(self.slots[slot])
-                    if _differing(self._before[tensor.place], self.block.bytes[tensor.place])
+                    if self._differing(self._before, tensor.place)
                 }
             )
         )
 
+    def _differing(self, copy: Bytes, place: slice) -> int:
+        """Bytes of the block that are not what they are in that copy."""
+        before, now = copy[place], self.block.bytes[place]
+        if bool(self._xp.array_equal(before, now)):
+            return 0
+        return sum(int((before[p] != now[p]).sum()) for p in _pieces(before.size))
 
-def _differing(before: Bytes, after: Bytes) -> int:
-    return 0 if np.array_equal(before, after) else int((before != after).sum())
+
+def _pieces(size: int) -> list[slice]:
+    return [slice(start, start + _PIECE) for start in range(0, size, _PIECE)]
+
+
+def _same_words(before: Bytes, after: Bytes, item_bytes: int) -> Any:
+    word = f"u{item_bytes}"
+    return before.view(word) == after.view(word)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -91,7 +91,19 @@ def _align(offset: int) -> int:
     return -(-offset // _ALIGN) * _ALIGN
 
 
-class Block:
+class Block(Protocol):
+    """Dedicated memory, mapped here and passed to workers as a descriptor."""
+
+    size_bytes: int
+    descriptor: int
+    bytes: Bytes
+
+    def close(self) -> None:
+        """Give the memory back."""
+        ...
+
+
+class HostBlock:
     """One memfd, mapped here and passed to a worker. Its size is sealed: a worker that could
     shrink it could crash the supervisor."""
 
@@ -111,14 +123,6 @@ class Block:
         self.words.release()
         del self.bytes
         self._map.close()
-
-
-def untouched_share(before: Bytes, after: Bytes, item_bytes: int) -> float:
-    """Share of elements that still hold the poison. One-byte dtypes can hit it by chance."""
-    if before.size == 0 or item_bytes == 1:
-        return 0.0
-    word = f"u{item_bytes}"
-    return float((before.view(word) == after.view(word)).mean())
 
 
 def as_layouts(tensors: Sequence[Tensor]) -> list[Mapping[str, Any]]:

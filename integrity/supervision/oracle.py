@@ -1,16 +1,14 @@
 """The supervisor's line to the worker that runs the problem's own code."""
 
 import hashlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from integrity.errors import CannotJudge
 from integrity.policy import Precision
 from integrity.problem import Problem
 from integrity.run import Inputs
-from integrity.supervision.backend import Backend
+from integrity.supervision.backend import Device, must_fit
 from integrity.supervision.compare import Answer, Yardstick, decode
 from integrity.supervision.jitter import encode, is_floating, jitter, perturb
 from integrity.supervision.memory import (
@@ -38,14 +36,14 @@ class Oracle:
     def __init__(
         self,
         zygote: Zygote,
-        backend: Backend,
+        device: Device,
         problem: Problem,
         precision: Precision,
         workload: int,
         secret: bytes,
     ) -> None:
         self._precision = precision
-        self._backend = backend
+        self._device = device
         self._problem = problem
         self._secret = secret
         self._workload = problem.workloads[workload]
@@ -87,8 +85,8 @@ class Oracle:
         self.weights = dict(zip(names_of_weights, as_layouts(placed), strict=True))
         self.weights_block: Block | None = None
         if self.weights:
-            _must_fit(size, "the reference's weights")
-            self.weights_block = self._backend.block(size)
+            must_fit(self._device, size, "the reference's weights take")
+            self.weights_block = self._device.block(size)
             self._ask_with(
                 [self.weights_block.descriptor],
                 do="weights",
@@ -142,9 +140,9 @@ class Oracle:
             if self._blocks:
                 raise CannotJudge("the problem's inputs change shape from draw to draw")
             self.inputs, size = lay_out(described)
-            _must_fit(size, "one set of inputs")
+            must_fit(self._device, size, "one set of inputs takes")
             self.spec = answer["spec"]
-            self._blocks = [self._backend.block(size)]
+            self._blocks = [self._device.block(size)]
             self._attach()
         self._ask(do="write_drawn", inputs=as_layouts(self.inputs))
 
@@ -158,8 +156,7 @@ class Oracle:
     def answer(self, wanted: Inputs, raws: Sequence[Bytes]) -> Answer:
         """The reference's outputs for these inputs. Asked only after a submission is done."""
         if wanted not in self._answers:
-            if len(self._answers) >= _REMEMBERED:
-                self._answers.pop(next(iter(self._answers)))
+            self._forget()
             native = self._outputs("native", raws)
             wides = self._wide(native, raws)
             self._answers[wanted] = Answer(
@@ -169,6 +166,13 @@ class Oracle:
                 )
             )
         return self._answers[wanted]
+
+    def _forget(self) -> None:
+        """Make room for one more answer: wide outputs are large."""
+        size = 3 * sum(tensor.size_bytes for tensor in self.outputs)
+        most = max(1, min(_REMEMBERED, _REMEMBERED_BYTES // max(size, 1)))
+        while len(self._answers) >= most:
+            self._answers.pop(next(iter(self._answers)))
 
     def _wide(
         self, native: tuple[tuple[Tensor, Bytes], ...], raws: Sequence[Bytes]
@@ -206,8 +210,8 @@ class Oracle:
 
     def _make_room(self, size: int) -> None:
         if len(self._blocks) < 2 or self._blocks[1].size_bytes < size:
-            _must_fit(size, "one set of outputs")
-            self._blocks[1:] = [self._backend.block(size)]
+            must_fit(self._device, size, "one set of outputs takes")
+            self._blocks[1:] = [self._device.block(size)]
             self._attach()
 
     def refusal(self, raws: Sequence[Bytes], outputs: Sequence[Bytes]) -> str:
@@ -234,6 +238,7 @@ class Oracle:
 
     def _ask_raw(self, descriptors: Sequence[int] = (), **message: Any) -> Any:
         """Where a `WorkerRaised` is an answer too."""
+        self._device.settle()
         try:
             return self._worker.ask(message, self._timeout_s, descriptors)
         except WorkerDied as death:
@@ -256,20 +261,3 @@ def seed_of(secret: bytes, purpose: str) -> int:
     """A seed of 63 bits that only the holder of the secret can foresee."""
     digest = hashlib.blake2b(purpose.encode(), key=secret, digest_size=8).digest()
     return int.from_bytes(digest) >> 1
-
-
-def _must_fit(size_bytes: int, what: str) -> None:
-    available = available_bytes()
-    if size_bytes > available // 2:
-        raise CannotJudge(
-            f"{what} take {size_bytes / 2**30:.1f} GiB; "
-            f"this machine has {available / 2**30:.1f} GiB free and half of it may be used"
-        )
-
-
-def available_bytes() -> int:
-    """Memory that can be taken without swapping."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

@@ -10,17 +10,15 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from integrity.errors import CannotJudge
 from integrity.policy import Policy
 from integrity.problem import Problem, Task
 from integrity.run import Call, CallResult, Check, Death, Experiment, Inputs, Role, Run
 from integrity.submission import Submission
-from integrity.supervision.backend import Backend
+from integrity.supervision.backend import Backend, Device, must_fit
 from integrity.supervision.compare import Answer, compare, digest_of
 from integrity.supervision.memory import Bytes
-from integrity.supervision.oracle import Oracle, available_bytes, seed_of
+from integrity.supervision.oracle import Oracle, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
@@ -30,6 +28,7 @@ _GENEROUS_S = 20.0
 
 _WINDOW_US = 2_000.0
 _ELASTIC_BYTES = 64 * 2**20
+_PAST_BYTES = 512 * 2**20
 _MODULE = "kernel_under_test"
 
 
@@ -77,14 +76,16 @@ def run(bench: Bench, experiment: Experiment) -> Run:
         CannotJudge: the reference fails, the memory does not suffice, or the time is up.
     """
     bench.deadline.left()
+    return bench.backend.run(lambda device: _run_on(device, bench, experiment), experiment.timed)
+
+
+def _run_on(device: Device, bench: Bench, experiment: Experiment) -> Run:
     series = experiment.name.partition(":")[0]  # one series draws the same inputs
     secret = hashlib.blake2b(series.encode(), key=bench.secret).digest()
     precision = bench.policy.precision
-    oracle = Oracle(
-        bench.zygote, bench.backend, bench.problem, precision, experiment.workload, secret
-    )
+    oracle = Oracle(bench.zygote, device, bench.problem, precision, experiment.workload, secret)
     with contextlib.closing(oracle):
-        return _Experimenter(bench, experiment, oracle, secret).run()
+        return _Experimenter(device, bench, experiment, oracle, secret).run()
 
 
 def build(bench: Bench) -> None:
@@ -95,19 +96,25 @@ def build(bench: Bench) -> None:
     Raises:
         CannotJudge: the reference fails, or the time is up.
     """
-    oracle = Oracle(
-        bench.zygote, bench.backend, bench.problem, bench.policy.precision, 0, bench.secret
-    )
+    bench.backend.run(lambda device: _build_on(device, bench), timed=False)
+
+
+def _build_on(device: Device, bench: Bench) -> Run:
+    oracle = Oracle(bench.zygote, device, bench.problem, bench.policy.precision, 0, bench.secret)
     with contextlib.closing(oracle):
         worker = bench.zygote.spawn(building=True)
         message, descriptors = load_message(bench, oracle, Role.SUBMISSION)
         with contextlib.suppress(WorkerDied, WorkerRaised):
             worker.ask(message, bench.deadline.left(), descriptors)
         worker.end()
+    return Run(Experiment("build", ()), ())
 
 
 class _Experimenter:
-    def __init__(self, bench: Bench, experiment: Experiment, oracle: Oracle, secret: bytes) -> None:
+    def __init__(
+        self, device: Device, bench: Bench, experiment: Experiment, oracle: Oracle, secret: bytes
+    ) -> None:
+        self._device = device
         self._bench = bench
         self._experiment = experiment
         self._oracle = oracle
@@ -116,6 +123,7 @@ class _Experimenter:
         self._deaths: list[Death] = []
         self._results: list[CallResult] = []
         self._calls = list(experiment.calls)
+        self._lost = False
 
     def run(self) -> Run:
         self._learn_shapes()
@@ -127,7 +135,7 @@ class _Experimenter:
             for index in range(len(self._calls)):
                 self._calls[index] = self._cut(index)
                 self._make(index, self._calls[index], sessions)
-                if self._is_enough(sessions):
+                if self._lost or self._is_enough(sessions):
                     break
         made = replace(self._experiment, calls=tuple(self._calls))
         return Run(made, tuple(self._results), tuple(self._deaths), self._facts())
@@ -188,7 +196,7 @@ class _Experimenter:
                 worker = self._bench.zygote.spawn()
             except WorkerDied as death:
                 raise CannotJudge(f"a worker {death.how}") from death
-            session = Session(role, worker, self._bench.backend, self._oracle, slots)
+            session = Session(role, worker, self._device, self._oracle, slots)
             stack.callback(session.close)
             message, descriptors = load_message(self._bench, self._oracle, role)
             try:
@@ -201,12 +209,7 @@ class _Experimenter:
     def _must_fit(self, slots: int) -> None:
         # Per role: the blocks, the copy for comparison, the snapshots, and what the worker makes.
         sets = slots * len(self._experiment.roles) * 4 + len(self._experiment.calls)
-        needed = self._set_bytes() * sets
-        if needed > available_bytes() * 0.8:
-            raise CannotJudge(
-                f"the experiment needs {needed / 2**30:.1f} GiB of memory, "
-                f"{available_bytes() / 2**30:.1f} GiB are free"
-            )
+        must_fit(self._device, self._set_bytes() * sets, "the experiment needs", share=0.8)
 
     def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
         """One call by every role, in random order, on the same inputs."""
@@ -221,13 +224,21 @@ class _Experimenter:
             except Ended as ended:
                 self._end(ended)
                 sessions.remove(session)
+                if self._lost:
+                    return
         # Only now may anybody know what is right.
         answers = [
             self._oracle.answer(wanted, raw) for wanted, raw in zip(call.inputs, raws, strict=True)
         ]
         for role, turn in turns:
             self._results.append(self._judge(index, role, turn, raws, answers))
-        self._past.append((index, answers[0]))
+        self._remember(index, answers[0])
+
+    def _remember(self, index: int, answer: Answer) -> None:
+        """Keep it to recognise stale outputs by, as long as there is room."""
+        size = 3 * sum(tensor.size_bytes for tensor in self._oracle.outputs)
+        del self._past[: max(0, len(self._past) - _PAST_BYTES // max(size, 1))]
+        self._past.append((index, answer))
 
     def _patience(self) -> float:
         generous = max(_GENEROUS_S, 100 * self._reference_s)
@@ -243,6 +254,7 @@ class _Experimenter:
                 f"{self._bench.deadline.budget_s:.3g} s was spent (--timeout)"
             )
         self._deaths.append(ended.death)
+        self._lost = ended.lost
 
     def _judge(
         self,
@@ -273,7 +285,7 @@ class _Experimenter:
             error=found.error,
             reference_error=found.reference_error,
             constant=found.constant,
-            copies_input=wrong and any(np.array_equal(outputs[0], each) for each in raw),
+            copies_input=wrong and self._copies(outputs[0], raw),
             untouched_share=turn.untouched[number],
             matches_call=self._stale(outputs, answer) if wrong else None,
             digest=digest_of(outputs),
@@ -281,6 +293,9 @@ class _Experimenter:
             refused=refused,
             accepted=asks and not refused,
         )
+
+    def _copies(self, output: Bytes, raw: list[Bytes]) -> bool:
+        return any(bool(self._device.xp.array_equal(output, each)) for each in raw)
 
     def _stale(self, outputs: list[Bytes], own: Answer) -> int | None:
         """The earlier call whose answer this is, unless the answers are alike anyway."""
@@ -297,6 +312,7 @@ class _Experimenter:
             "wide_reference": self._oracle.wide_reference,
             "convention": str(self._bench.problem.convention),
             "threads": float(self._bench.zygote.threads),
+            **self._device.facts(),
         }
 
 

@@ -2,19 +2,17 @@
 
 import contextlib
 import random
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from integrity.run import Call, Death, Observed, Reported, Role
-from integrity.supervision.backend import Backend
+from integrity.supervision.backend import Device, Subject
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.memory import Block, Bytes, as_layouts
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, timed_out
-from integrity.tracers.process import SchedulerTime, thread_clock
 
 _SETTLE_US = (200, 800)
 _LOAD_PATIENCE_S = 90.0
@@ -23,9 +21,11 @@ _LOAD_PATIENCE_S = 90.0
 class Ended(Exception):
     """The worker will make no more calls; `death` says why."""
 
-    def __init__(self, death: Death) -> None:
+    def __init__(self, death: Death, lost: bool = False) -> None:
         super().__init__(death.how)
         self.death = death
+        self.lost = lost
+        """It took the supervisor's device with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,16 @@ class Session:
     """A role's worker with its memory mapped. Frozen whenever it is not its turn."""
 
     def __init__(
-        self, role: Role, worker: Worker, backend: Backend, oracle: Oracle, slots: int
+        self, role: Role, worker: Worker, device: Device, oracle: Oracle, slots: int
     ) -> None:
         self.role = role
+        self._device = device
         self._worker = worker
         self._tree = worker.tree
-        self._gate = backend.gate()
+        self._gate = device.gate(warms=role is Role.NULL)
         self._spec = oracle.spec
-        self._inputs = Buffers(backend, oracle.inputs, slots)
-        self._outputs = Buffers(backend, oracle.outputs, slots)
+        self._inputs = Buffers(device, oracle.inputs, slots)
+        self._outputs = Buffers(device, oracle.outputs, slots)
         self._number = 0
 
     def load(self, message: dict[str, Any], descriptors: Sequence[int], timeout_s: float) -> None:
@@ -99,33 +100,33 @@ class Session:
             raise Ended(Death(self.role, index, f"raised {error.error}")) from error
         except WorkerDied as death:
             raise Ended(self._death(index, death)) from death
+        except self._device.losses as loss:
+            self._worker.end()
+            how = f"faulted on the device: {str(loss)[:200]}"
+            raise Ended(Death(self.role, index, how), lost=True) from loss
 
     def _turn(self, call: Call, raws: Sequence[list[Bytes]], timeout_s: float) -> Turn:
         used = range(call.slot, call.slot + len(raws))
-        self._arm(call, used, timeout_s)
+        armed = self._arm(call, used, timeout_s)
         self._fill(used, raws)
-        before = self._tree.clock()
-        resume_us = self._gate.await_pulse(self._tree.thaw, timeout_s)
-        own = _own_clock()
-        elapsed_us = self._gate.release(self._number, self._worker.has_spoken, timeout_s)
-        own_lost_us = _own_clock().lost_us(own, elapsed_us or 0.0)
-        if elapsed_us is None:
+        subject = Subject(self._tree, self._worker.has_spoken, armed)
+        passage = self._gate.call(self._number, subject, self._inputs, self._outputs, timeout_s)
+        if passage is None:
             raise self._unfinished(timeout_s)
-        self._outputs.glimpse()
-        self._tree.freeze()
         done = self._tree.clock()
-        self._outputs.first_snapshot()
-        reply = self._settle(call, timeout_s)
+        reply = self._settle(call, armed, timeout_s)
         observed = Observed(
-            elapsed_us=elapsed_us,
-            resume_us=resume_us,
+            elapsed_us=passage.elapsed_us,
+            resume_us=passage.resume_us,
             checks=(),
             late_bytes=self._outputs.late_bytes(),
             guard_bytes=self._outputs.guard_bytes() + self._inputs.guard_bytes(),
             changed_inputs=self._inputs.changed_tensors(),
-            cpu_us=max(0, done.ran_ns - before.ran_ns) / 1e3,
+            cpu_us=passage.cpu_us,
             idle_cpu_us=max(0, self._tree.clock().ran_ns - done.ran_ns) / 1e3,
-            contended_us=max(own_lost_us, done.lost_us(before, elapsed_us)),
+            contended_us=passage.contended_us,
+            disturbance=passage.disturbance,
+            open_gate=not armed or passage.thawed,
         )
         return Turn(
             outputs=self._outputs.outputs(),
@@ -134,17 +135,26 @@ class Session:
             reported=_reported(reply),
         )
 
-    def _arm(self, call: Call, used: range, timeout_s: float) -> None:
-        """The inputs do not exist yet; idle time before the gate is spent awake."""
+    def _arm(self, call: Call, used: range, timeout_s: float) -> bool:
+        """The inputs do not exist yet; idle time before the gate is spent awake.
+
+        Whether the worker is ready behind the gate, and frozen. One that has to see its inputs
+        before it can go on never says so: the gate opens for it while it runs.
+        """
         self._number += 1
         self._tree.thaw()
         order = {"do": "call", "k": self._number, "slots": list(used), "site": call.site}
-        self._worker.ask(order, timeout_s)
+        self._worker.tell(order)
+        armed = self._worker.has_spoken(self._gate.patience(timeout_s))
+        if armed:
+            self._worker.hear(timeout_s)
         time.sleep(call.gap_us / 1e6)
-        self._tree.freeze()
+        if armed:
+            self._tree.freeze()
+        return armed
 
     def _fill(self, used: range, raws: Sequence[list[Bytes]]) -> None:
-        """Poison everything, then write the inputs, while the worker can't run."""
+        """Poison everything, then write the inputs."""
         for buffers in (self._inputs, self._outputs):
             buffers.use(used)
         self._outputs.poison()
@@ -153,9 +163,11 @@ class Session:
         for buffers in (self._inputs, self._outputs):
             buffers.remember()
 
-    def _settle(self, call: Call, timeout_s: float) -> dict[str, Any]:
+    def _settle(self, call: Call, armed: bool, timeout_s: float) -> dict[str, Any]:
         """Let it say what it has to say, and give late writers time to betray themselves."""
         self._tree.thaw()
+        if not armed:
+            self._worker.hear(timeout_s)
         reply = self._worker.hear(timeout_s)
         time.sleep((random.uniform(*_SETTLE_US) + call.gap_us) / 1e6)
         if len(call.inputs) == 1:  # in a window of several, an output buffer may serve them all
@@ -179,14 +191,12 @@ class Session:
 
     def close(self) -> None:
         """End the worker and give the memory back."""
+        self._gate.release_all()
         self._worker.end()
-        for block in self._blocks():
+        self._gate.close()
+        for block in (self._inputs.block, self._outputs.block):
             with contextlib.suppress(BufferError):
                 block.close()
-
-
-def _own_clock() -> SchedulerTime:
-    return thread_clock("self", threading.get_native_id())
 
 
 def _reported(reply: dict[str, Any]) -> Reported:

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -101,9 +102,9 @@ class Worker:
             raise WorkerRaised(str(message["error"]), str(message.get("trace", "")))
         return message
 
-    def has_spoken(self) -> bool:
-        """Whether a message, or its end, is waiting to be heard."""
-        return bool(select.select([self.control], [], [], 0)[0])
+    def has_spoken(self, within_s: float = 0.0) -> bool:
+        """Whether a message, or its end, is waiting to be heard, or will be within that time."""
+        return bool(select.select([self.control], [], [], within_s)[0])
 
     def end(self) -> None:
         """Kill it with everything it started. Harmless when it is dead already."""
@@ -148,14 +149,28 @@ def _how_it_died(status: object) -> WorkerDied:
     return WorkerDied(f"left the process with exit status {code}", exit_code=code)
 
 
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What workers need of the machine beyond a processor; see `worker.sandbox.Extras`."""
+
+    device: str = "cpu"
+    memory_bytes: int = 4 * 2**30
+    nodes: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 class Zygote:
     """The process that workers are forked from, and the isolation they get."""
 
-    def __init__(self, isolation: str = "auto", memory_bytes: int = 4 * 2**30) -> None:
+    channels: Mapping[str, str] = {}
+    """Environment variables of workers from now on, each naming a directory they may use."""
+
+    def __init__(self, isolation: str = "auto", platform: Platform = Platform()) -> None:
         if isolation not in ORDERS:
             raise BadInput(f"no isolation {isolation!r}; there are {', '.join(ORDERS)}")
         self._asked = isolation
-        self._memory_bytes = memory_bytes
+        self._platform = platform
         self._allowed = sorted(os.sched_getaffinity(0))
         self._own_core, self._their_cores = _share_out(self._allowed)
         self.threads = len(self._their_cores)
@@ -187,10 +202,10 @@ class Zygote:
         return self
 
     def _start(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
-        channel = theirs.fileno()
-        launch = "from integrity.worker import zygote; zygote.main({})"
+        channel, platform = theirs.fileno(), self._platform
+        launch = "from integrity.worker import zygote; zygote.main({}, {!r})"
         return subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", launch.format(channel)],
+            [sys.executable, "-I", "-B", "-c", launch.format(channel, platform.device)],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -201,7 +216,7 @@ class Zygote:
 
     def _environment(self) -> dict[str, str]:
         """Everything a worker's environment holds: nothing of the user's."""
-        return {
+        own = {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "OMP_NUM_THREADS": str(self.threads),
@@ -210,10 +225,12 @@ class Zygote:
             "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
             "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
             "MAX_JOBS": "2",
-            "TRITON_INTERPRET": "1",
             "TORCHINDUCTOR_COMPILE_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if self._platform.device == "cpu":
+            own["TRITON_INTERPRET"] = "1"
+        return own | self._platform.environment
 
     def _choose_isolation(self) -> None:
         for isolation in ORDERS[self._asked]:
@@ -242,12 +259,19 @@ class Zygote:
             os.chmod(scratch, 0o777)
         request = {
             "isolation": self.isolation,
+            "device": self._platform.device,
             "scratch": scratch,
             "cache": str(self.cache),
             "cache_writable": building,
             "threads": self.threads,
             "cores": self._their_cores,
-            "limits": {"memory_bytes": self._memory_bytes, "cpu_s": 3600},
+            "limits": {"memory_bytes": self._platform.memory_bytes, "cpu_s": 3600},
+            "environment": dict(self.channels),
+            "extras": {
+                "devices": self._platform.nodes,
+                "channels": list(self.channels.values()),
+                "tools": self._platform.tools,
+            },
         }
         wire.send(self._ours, {"spawn": request}, [theirs.fileno(), status_end])
         theirs.close()
@@ -256,6 +280,11 @@ class Zygote:
         worker = Worker(self, ours, status, keeper)
         worker.greeting = worker.hear(_START_PATIENCE_S)
         return worker
+
+    def kill_all(self) -> None:
+        """End every worker there is; for when whoever started them is gone."""
+        for keeper in ProcessTree(self._process.pid).children():
+            self.kill(keeper)
 
     def kill(self, keeper: int) -> None:
         """End a worker's whole tree; returns when it is gone."""

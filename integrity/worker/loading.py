@@ -46,7 +46,13 @@ def entry_of(module: types.ModuleType, name: str) -> Any:
 
 
 def kernel_of(
-    module: types.ModuleType, entry: str, convention: str, init: Any, seed: int, weights: Any
+    module: types.ModuleType,
+    entry: str,
+    convention: str,
+    init: Any,
+    seed: int,
+    weights: Any,
+    device: torch.device,
 ) -> Kernel:
     """A callable that takes the harness's inputs, whatever its calling convention.
 
@@ -62,7 +68,7 @@ def kernel_of(
     instance = target(*init) if isinstance(init, (list, tuple)) else target(**(init or {}))
     if isinstance(instance, torch.nn.Module):
         _share_weights(instance, weights)
-        instance.eval()
+        instance.to(device).eval()
     return lambda inputs: instance(*inputs)
 
 

@@ -46,15 +46,32 @@ class Limits:
     """What one worker may use up."""
 
     memory_bytes: int
+    """Of address space, or of private memory where a driver reserves address space by the TB."""
+
     cpu_s: int
     file_bytes: int = 512 * 2**20
     processes: int = 512
 
 
-def readable_paths() -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a worker of a device needs beyond a processor's."""
+
+    devices: tuple[str, ...] = ()
+    """Device nodes."""
+
+    channels: tuple[str, ...] = ()
+    """Directories whose sockets it talks to: the MPS server's."""
+
+    tools: tuple[str, ...] = ()
+    """Trees to read: compilers outside the system's directories."""
+
+
+def readable_paths(tools: Sequence[str] = ()) -> list[Path]:
     """Everything a Python with torch and a compiler needs to read, and nothing of the user's."""
     wanted = [*_SYSTEM, sys.base_prefix, sys.prefix, *(f"/etc/{name}" for name in _ETC), *_KERNEL]
     wanted += [entry for entry in sys.path if Path(entry).is_dir()]
+    wanted += tools
     kept: list[Path] = []
     for path in dict.fromkeys(Path(name) for name in wanted if Path(name).exists()):
         if path != Path("/") and not any(path.is_relative_to(other) for other in kept):
@@ -83,21 +100,26 @@ def unshare_namespaces() -> None:
         Path("/proc/self/gid_map").write_text(f"{_INSIDE_UID} {outside_gid} 1")
 
 
-def build_root(cache: str, cache_writable: bool) -> None:
+def build_root(cache: str, cache_writable: bool, extras: Extras) -> None:
     """A root with read-only system trees, a /proc of this PID namespace and private scratch.
 
     `cache` is a host directory seen at /cache; empty for none.
     """
     _mount("", "/", "", _MS_REC | _MS_PRIVATE)
-    handles = {str(path): os.open(path, os.O_PATH) for path in readable_paths()}
-    handles |= {f"/dev/{name}": os.open(f"/dev/{name}", os.O_PATH) for name in _DEVICES}
+    writable = {*(f"/dev/{name}" for name in _DEVICES), *extras.devices, *extras.channels}
+    wanted = [*map(str, readable_paths(extras.tools)), *writable]
+    handles = {path: os.open(path, os.O_PATH) for path in wanted}
     if cache:
         handles["/cache"] = os.open(cache, os.O_PATH)
-    writable = {f"/dev/{name}" for name in _DEVICES} | ({"/cache"} if cache_writable else set())
+    if cache_writable:
+        writable.add("/cache")
     links = {str(path): os.readlink(path) for path in handles if os.path.islink(path)}
     root = "/tmp"  # any directory serves: this mount exists in our namespace alone
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=16m")
-    _mount_private(root)  # first: a virtual environment may lie below /tmp
+    # CUDA's driver names its threads through /proc and gives up where it can't.
+    _mount_private(
+        root, 0 if extras.devices else _MS_RDONLY
+    )  # first: a virtual environment may lie below /tmp
     for path, handle in handles.items():
         if path in links:
             os.symlink(links[path], root + path)
@@ -136,10 +158,13 @@ def nobody_can_read(paths: Sequence[Path]) -> bool:
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in every)
 
 
-def renounce_files(own: list[Path], cache: Path) -> None:
+def renounce_files(own: list[Path], cache: Path, extras: Extras) -> None:
     """Landlock: read the system and the compile cache, write one's own directories."""
-    devices = [Path(f"/dev/{name}") for name in _DEVICES]
-    landlock.restrict([*readable_paths(), Path("/proc"), cache], [*own, *devices])
+    nodes = [f"/dev/{name}" for name in _DEVICES]
+    writable = [Path(path) for path in (*nodes, *extras.devices, *extras.channels)]
+    if extras.devices:
+        writable.append(Path("/proc/self"))
+    landlock.restrict([*readable_paths(extras.tools), Path("/proc"), cache], [*own, *writable])
 
 
 def renounce_calls() -> None:
@@ -148,12 +173,12 @@ def renounce_calls() -> None:
         seccomp.install()
 
 
-def limit(limits: Limits) -> None:
+def limit(limits: Limits, extras: Extras) -> None:
     """Resource limits; memory is counted from what the interpreter has mapped already."""
+    memory = resource.RLIMIT_DATA if extras.devices else resource.RLIMIT_AS
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    address_space = pages * resource.getpagesize() + limits.memory_bytes
     for kind, value in (
-        (resource.RLIMIT_AS, address_space),
+        (memory, pages * resource.getpagesize() + limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_s),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NPROC, limits.processes),
@@ -176,14 +201,14 @@ def _read_only(path: str) -> None:
     _syscall(_MOUNT_SETATTR, _AT_FDCWD, path.encode(), _AT_RECURSIVE, attributes, len(attributes))
 
 
-def _mount_private(root: str) -> None:
+def _mount_private(root: str, proc_flags: int) -> None:
     for name in ("proc", "tmp", "dev/shm"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     os.makedirs(f"{root}/dev", exist_ok=True)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
     options = f"mode=1777,size={_SCRATCH_BYTES}"
-    _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY)
+    _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | proc_flags)
     _mount("tmpfs", f"{root}/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, options)
     _mount("tmpfs", f"{root}/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV, options)
 

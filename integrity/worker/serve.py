@@ -6,7 +6,6 @@ trusted: the clock, the inputs' seeds, the reference and the checks are the supe
 
 import os
 import socket
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import torch
 
 from integrity.worker import compiling, loading, oracle, tensors, wire
-from integrity.worker.gate_page import BEAT, DONE, GATE
 
 _MAX_TRACE = 2000
 
@@ -23,8 +21,8 @@ _MAX_TRACE = 2000
 def serve(control: socket.socket, request: wire.Message) -> None:
     """Answer the supervisor until it hangs up."""
     _settle_in(request)
-    wire.send(control, {"ready": True, "processes": _count("/proc"), "uid": os.getuid()})
-    worker = Worker(control, Path(request["scratch"]))
+    wire.send(control, {"ready": True, "processes": count("/proc"), "uid": os.getuid()})
+    worker = _worker_of(request["device"])(control, Path(request["scratch"]))
     while True:
         try:
             message, descriptors = wire.receive(control)
@@ -38,6 +36,16 @@ def serve(control: socket.socket, request: wire.Message) -> None:
             wire.send(control, _failure(error))
 
 
+def _worker_of(device: str) -> "type[Worker]":
+    if device == "cuda":
+        from integrity.worker.cuda import CudaWorker
+
+        return CudaWorker
+    from integrity.worker.cpu import CpuWorker
+
+    return CpuWorker
+
+
 def _settle_in(request: wire.Message) -> None:
     null = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):
@@ -46,6 +54,7 @@ def _settle_in(request: wire.Message) -> None:
     scratch = Path(request["scratch"])
     for name in ("home", "tmp"):
         (scratch / name).mkdir(exist_ok=True)
+    os.environ.update(request["environment"])
     os.environ.update(HOME=str(scratch / "home"), TMPDIR=str(scratch / "tmp"))
     _place_caches(scratch, request["cache"], bool(request["cache_writable"]))
     os.chdir(scratch / "home")
@@ -66,7 +75,7 @@ def _place_caches(scratch: Path, cache: str, writable: bool) -> None:
     os.environ["TRITON_CACHE_DIR"] = str(own / "triton")
 
 
-def _count(folder: str) -> int:
+def count(folder: str) -> int:
     return sum(name.isdigit() for name in os.listdir(folder))
 
 
@@ -75,8 +84,18 @@ def _failure(error: BaseException) -> wire.Message:
     return {"error": f"{type(error).__name__}: {error}"[:500], "trace": trace}
 
 
+Slot = tuple[Any, list[torch.Tensor], list[torch.Tensor]]
+"""What the kernel is called with, views on it, and where its output belongs."""
+
+
 class Worker:
-    """One role's process: a kernel, its memory and its gate; or the oracle."""
+    """One role's process: a kernel, its memory and its gate; or the oracle.
+
+    How a call is made depends on the device: see `worker.cpu` and `worker.cuda`.
+    """
+
+    device = torch.device("cpu")
+    _open_block: Callable[..., tensors.Block] = tensors.Block
 
     def __init__(self, control: socket.socket, scratch: Path) -> None:
         self._control = control
@@ -84,7 +103,7 @@ class Worker:
         self._kernel: loading.Kernel = _nothing
         self._oracle: oracle.Oracle | None = None
         self._drawn: Any = None
-        self._slots: list[tuple[Any, list[torch.Tensor], list[torch.Tensor]]] = []
+        self._slots: list[Slot] = []
         self._ready: list[torch.Tensor] | None = None
         self._last: tuple[Any, list[torch.Tensor]] = (None, [])
 
@@ -92,9 +111,13 @@ class Worker:
         """Do one thing and answer."""
         operation = getattr(self, f"_{message['do']}")
         answer = operation(message, descriptors)
+        self._finish()
         for descriptor in descriptors:
             os.close(descriptor)
         wire.send(self._control, answer)
+
+    def _finish(self) -> None:
+        """What was asked for is done when this returns, on whatever device."""
 
     # -- the roles that are called through the gate ------------------------------------------
 
@@ -102,7 +125,7 @@ class Worker:
         loading.write_modules(message["modules"], self._scratch / "submission")
         module = loading.import_module(message["module"])
         weights_block = (
-            tensors.Block(descriptors[0], message["weights_bytes"]) if descriptors else None
+            self._open_block(descriptors[0], message["weights_bytes"]) if descriptors else None
         )
         self._kernel = loading.kernel_of(
             module,
@@ -111,6 +134,7 @@ class Worker:
             message["init"],
             message["init_seed"],
             loading.as_state(message["weights"], weights_block),
+            self.device,
         )
         return {"loaded": True}
 
@@ -126,51 +150,42 @@ class Worker:
         return {"loaded": True}
 
     def _map(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        inputs, outputs, gate = map(tensors.Block, descriptors, message["sizes"])
-        self._gate = memoryview(gate.bytes).cast("Q")
+        inputs, outputs = self._attach_gate(descriptors, message)
         for slot in message["slots"]:
             arguments = [inputs.tensor(layout) for layout in slot["inputs"]]
             results = [outputs.tensor(layout) for layout in slot["outputs"]]
-            lines = [_one_byte_a_line(tensor) for tensor in arguments if tensor.numel()]
-            self._slots.append((tensors.rebuild(message["spec"], arguments), lines, results))
+            self._slots.append(self._slot(message["spec"], arguments, results))
         if self._ready is not None:
             self._ready = [torch.zeros_like(result) for result in self._slots[0][2]]
             self._kernel = lambda inputs: self._ready
         return {"mapped": True}
 
+    def _attach_gate(
+        self, descriptors: list[int], message: wire.Message
+    ) -> tuple[tensors.Block, tensors.Block]:
+        """The gate's page for itself; gives the blocks of inputs and outputs."""
+        raise NotImplementedError
+
+    def _slot(
+        self, spec: tensors.Spec, arguments: list[torch.Tensor], results: list[torch.Tensor]
+    ) -> Slot:
+        return tensors.rebuild(spec, arguments), [], results
+
     def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        slots = [self._slots[index] for index in message["slots"]]
-        for tensor in self._ready or ():
-            tensor.fill_(message["k"] % 7)  # as warm as an output that was just computed
-        call = _benchmark_kernel if message["site"] == "benchmark" else _check_correctness
-        gate, number = self._gate, message["k"]
-        wire.send(self._control, {"armed": number})
-        while gate[GATE] < number:
-            gate[BEAT] += 1
-        try:
-            elapsed_us, kernel_us, returned = call(self._kernel, slots)
-        finally:
-            gate[DONE] = number
-        self._last = (returned, slots[-1][2])
-        return {
-            "done": number,
-            "elapsed_us": elapsed_us,
-            "kernel_us": kernel_us,
-            "aliases": _aliases(slots[0][0], returned),
-            "threads": _count("/proc/self/task"),
-        }
+        """One window: armed, past the gate, done."""
+        raise NotImplementedError
 
     def _look_again(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         """Copy the last call's output out once more: it must not have changed since."""
         returned, results = self._last
-        _copy_out(returned, results)
+        copy_out(returned, results)
         return {"looked": True}
 
     # -- the oracle --------------------------------------------------------------------------
 
     def _problem(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         loading.write_modules(message["modules"], self._scratch / "problem")
-        self._oracle = oracle.Oracle(message)
+        self._oracle = oracle.Oracle(message, self.device)
         weights = self._oracle.weights()
         for tensor in weights.values():
             tensors.describe(tensor)
@@ -180,7 +195,7 @@ class Worker:
         }
 
     def _weights(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        block = tensors.Block(descriptors[0], message["bytes"])
+        block = self._open_block(descriptors[0], message["bytes"])
         for name, tensor in self._the_oracle().weights().items():
             block.tensor(message["layouts"][name]).copy_(tensor)
         return {"written": True}
@@ -192,7 +207,7 @@ class Worker:
 
     def _attach(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         self._blocks = [
-            tensors.Block(descriptor, size)
+            self._open_block(descriptor, size)
             for descriptor, size in zip(descriptors, message["sizes"], strict=True)
         ]
         return {"attached": True}
@@ -245,51 +260,7 @@ def _nothing(inputs: Any) -> Any:
     raise loading.LoadError("no kernel was loaded")
 
 
-def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any]) -> tuple[float, float, Any]:
-    """A call site that looks like a benchmark's loop: whole time, time in the kernel, output."""
-    returned, inside = None, 0.0
-    with torch.no_grad():
-        start = time.perf_counter()
-        for inputs, lines, results in slots:
-            _fetch(lines)
-            before = time.perf_counter()
-            returned = kernel(inputs)
-            inside += time.perf_counter() - before
-            _copy_out(returned, results)
-        end = time.perf_counter()
-    return (end - start) * 1e6, inside * 1e6, returned
-
-
-def _check_correctness(kernel: loading.Kernel, slots: list[Any]) -> tuple[float, float, Any]:
-    """A call site that looks like a correctness check's; it does the same."""
-    start, inside = time.perf_counter(), 0.0
-    with torch.no_grad():
-        output_new = None
-        for inputs, lines, results in slots:
-            _fetch(lines)
-            before = time.perf_counter()
-            output_new = kernel(inputs)
-            inside += time.perf_counter() - before
-            _copy_out(output_new, results)
-    end = time.perf_counter()
-    return (end - start) * 1e6, inside * 1e6, output_new
-
-
-def _one_byte_a_line(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.view(-1).view(torch.uint8)[::64]
-
-
-def _fetch(lines: list[torch.Tensor]) -> None:
-    """Bring inputs that another core just wrote into this one's caches, as part of the window.
-
-    The null does it too, so calibration takes it off; the kernel then finds its inputs as warm as
-    in a process that made them itself. Who skips it reads them cold.
-    """
-    for line in lines:
-        line.sum()
-
-
-def _copy_out(returned: Any, results: list[torch.Tensor]) -> None:
+def copy_out(returned: Any, results: list[torch.Tensor]) -> None:
     found = _outputs_of(returned)
     if len(found) != len(results):
         raise TypeError(f"returned {len(found)} tensors, the reference returns {len(results)}")
@@ -309,7 +280,7 @@ def _outputs_of(returned: Any) -> list[torch.Tensor]:
     return tensors.flatten(returned)[1]
 
 
-def _aliases(inputs: Any, returned: Any) -> list[int]:
+def aliases(inputs: Any, returned: Any) -> list[int]:
     owners = [tensor.untyped_storage().data_ptr() for tensor in tensors.flatten(inputs)[1]]
     shared = {t.untyped_storage().data_ptr() for t in tensors.flatten(returned)[1]}
     return [index for index, owner in enumerate(owners) if owner in shared]

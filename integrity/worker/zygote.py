@@ -19,13 +19,13 @@ from integrity.worker import sandbox, wire
 _CONTROL, _STATUS = 3, 4
 
 
-def main(channel: int) -> None:
+def main(channel: int, device: str) -> None:
     """Serve spawn requests on that descriptor until the supervisor hangs up."""
     sandbox.die_with_parent()
     sandbox.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     supervisor = socket.socket(fileno=channel)
-    _import_torch()
+    _import_torch(device)
     wire.send(supervisor, {"ready": True})
     while True:
         try:
@@ -40,9 +40,15 @@ def main(channel: int) -> None:
             wire.send(supervisor, {"killed": _kill(request["kill"])})
 
 
-def _import_torch() -> None:
-    """Once, here, for every worker: inside the sandbox this package can't be imported."""
-    from integrity.worker import serve  # noqa: F401
+def _import_torch(device: str) -> None:
+    """Once, here, for every worker: inside the sandbox this package can't be imported.
+
+    CUDA itself is left alone: who has started it can't fork.
+    """
+    if device == "cuda":
+        from integrity.worker import cuda  # noqa: F401
+    else:
+        from integrity.worker import cpu  # noqa: F401
 
 
 def _kill(keeper: int) -> int:
@@ -117,11 +123,12 @@ def _init(request: wire.Message) -> NoReturn:
     os.umask(0o022)
     match request["isolation"]:
         case "namespaces":
-            sandbox.build_root(request["cache"], request["cache_writable"])
+            sandbox.build_root(request["cache"], request["cache_writable"], _extras(request))
             sandbox.drop_privileges(as_nobody=True)
         case "landlock":
             os.chdir(request["scratch"])
-            readable = [*sandbox.readable_paths(), Path(request["scratch"])]
+            tools = _extras(request).tools
+            readable = [*sandbox.readable_paths(tools), Path(request["scratch"])]
             sandbox.drop_privileges(as_nobody=sandbox.nobody_can_read(readable))
             sandbox.become_subreaper()
         case "none":
@@ -157,10 +164,15 @@ def _enter(request: wire.Message) -> None:
     sandbox.die_with_parent()
     if request["isolation"] == "landlock":
         scratch, cache = Path(request["scratch"]), Path(request["cache"])
-        sandbox.renounce_files([scratch, cache] if request["cache_writable"] else [scratch], cache)
+        own = [scratch, cache] if request["cache_writable"] else [scratch]
+        sandbox.renounce_files(own, cache, _extras(request))
     if request["isolation"] != "none":
         sandbox.renounce_calls()
-    sandbox.limit(sandbox.Limits(**request["limits"]))
+    sandbox.limit(sandbox.Limits(**request["limits"]), _extras(request))
+
+
+def _extras(request: wire.Message) -> sandbox.Extras:
+    return sandbox.Extras(**{name: tuple(paths) for name, paths in request["extras"].items()})
 
 
 def _say(status: int, message: wire.Message) -> None:

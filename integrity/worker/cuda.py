@@ -1,0 +1,150 @@
+"""The worker on a CUDA device: everything is enqueued behind the gate before the inputs exist.
+
+As everything in the worker, it shares a process with the submission and is trusted with nothing.
+"""
+
+from typing import Any
+
+import torch
+from cuda.bindings import driver
+
+from integrity.worker import loading, serve, tensors, wire
+from integrity.worker.gate_words import DONE, GATE, PRELUDE, PREPARED
+
+_POSIX = driver.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
+_DEVICE = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+_READ = driver.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READ
+_READ_WRITE = driver.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+_AT_LEAST = driver.CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ
+
+
+class DriverError(Exception):
+    """A call of the driver's failed."""
+
+
+def _checked(result: tuple[Any, ...]) -> Any:
+    if int(result[0]) != 0:
+        raise DriverError(str(result[0]))
+    return result[1] if len(result) == 2 else result[1:]
+
+
+class _Memory:
+    """An address for torch to make a tensor of."""
+
+    def __init__(self, address: int, size_bytes: int) -> None:
+        self.__cuda_array_interface__ = {
+            "shape": (size_bytes,),
+            "typestr": "|u1",
+            "data": (address, False),
+            "strides": None,
+            "version": 3,
+        }
+
+
+class Block(tensors.Block):
+    """Device memory of the supervisor's, imported by its descriptor."""
+
+    def __init__(self, descriptor: int, size_bytes: int, writable: bool = True) -> None:
+        torch.cuda.init()
+        torch.cuda.current_stream().synchronize()  # makes the context current
+        handle = _checked(driver.cuMemImportFromShareableHandle(descriptor, _POSIX))
+        self.address = int(_checked(driver.cuMemAddressReserve(size_bytes, 0, 0, 0)))
+        _checked(driver.cuMemMap(self.address, size_bytes, 0, handle, 0))
+        access = driver.CUmemAccessDesc()
+        access.location.type = _DEVICE
+        access.location.id = torch.cuda.current_device()
+        access.flags = _READ_WRITE if writable else _READ
+        _checked(driver.cuMemSetAccess(self.address, size_bytes, [access], 1))
+        self._all = torch.as_tensor(_Memory(self.address, size_bytes), device="cuda")
+
+    def tensor(self, layout: dict[str, Any]) -> torch.Tensor:
+        """The tensor at that offset, `{shape, dtype, offset}`; equal layouts, equal pointers."""
+        dtype = tensors.DTYPES[layout["dtype"]]
+        count = 1
+        for extent in layout["shape"]:
+            count *= extent
+        if count == 0:
+            return torch.empty(layout["shape"], dtype=dtype, device="cuda")
+        place = self._all[layout["offset"] : layout["offset"] + count * dtype.itemsize]
+        return place.view(dtype).view(layout["shape"])
+
+
+class CudaWorker(serve.Worker):
+    """One role's process on a device."""
+
+    device = torch.device("cuda")
+    _open_block = Block
+
+    def _finish(self) -> None:
+        torch.cuda.synchronize()
+
+    def _attach_gate(
+        self, descriptors: list[int], message: wire.Message
+    ) -> tuple[tensors.Block, tensors.Block]:
+        sizes = message["sizes"]
+        self._words = Block(descriptors[2], sizes[2]).address
+        inputs = Block(descriptors[0], sizes[0], writable=not message["read_only"])
+        return inputs, Block(descriptors[1], sizes[1])
+
+    def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        slots = [self._slots[index] for index in message["slots"]]
+        call = _benchmark_kernel if message["site"] == "benchmark" else _check_correctness
+        number = message["k"]
+        if self._ready is not None:
+            self._warm(number)
+        self._await(GATE, number)
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        try:
+            returned = call(self._kernel, slots, start, end)
+        finally:
+            self._tell(DONE, number)
+        wire.send(self._control, {"armed": number})
+        torch.cuda.synchronize()
+        self._last = (returned, slots[-1][2])
+        elapsed_us = start.elapsed_time(end) * 1e3
+        return {
+            "done": number,
+            "elapsed_us": elapsed_us,
+            "kernel_us": elapsed_us,
+            "aliases": serve.aliases(slots[0][0], returned),
+            "threads": serve.count("/proc/self/task"),
+        }
+
+    def _warm(self, number: int) -> None:
+        """The null's output is written after the flush, as one that was just computed is."""
+        self._await(PRELUDE, number)
+        for tensor in self._ready or ():
+            tensor.fill_(number % 7)
+        self._tell(PREPARED, number)
+
+    def _await(self, word: int, number: int) -> None:
+        stream = torch.cuda.current_stream().cuda_stream
+        _checked((*driver.cuStreamWaitValue32(stream, self._words + word, number, _AT_LEAST), None))
+
+    def _tell(self, word: int, number: int) -> None:
+        stream = torch.cuda.current_stream().cuda_stream
+        _checked((*driver.cuStreamWriteValue32(stream, self._words + word, number, 0), None))
+
+
+def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any], start: Any, end: Any) -> Any:
+    """A call site that looks like a benchmark's loop."""
+    returned = None
+    with torch.no_grad():
+        start.record()
+        for inputs, _, results in slots:
+            returned = kernel(inputs)
+            serve.copy_out(returned, results)
+        end.record()
+    return returned
+
+
+def _check_correctness(kernel: loading.Kernel, slots: list[Any], start: Any, end: Any) -> Any:
+    """A call site that looks like a correctness check's; it does the same."""
+    start.record()
+    with torch.no_grad():
+        output_new = None
+        for inputs, _, results in slots:
+            output_new = kernel(inputs)
+            serve.copy_out(output_new, results)
+    end.record()
+    return output_new
