@@ -4,9 +4,10 @@ import sys
 import time
 from pathlib import Path
 
-from integrity.audit import Request, audit
+from integrity.audit import audit
 from integrity.corpora import cases
 from integrity.harness import load_task
+from integrity.request import Request
 from integrity.submission import Submission
 
 BAR_S = 20.0

@@ -10,7 +10,7 @@ from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role, Run
 
 LIFETIMES, BLOCKS, _SPARES, _WARMUPS = 3, 10, 10, 4
-_WIDTH, _HARNESS_FAULT = 8, 1.15
+_WIDTH, _HARNESS_FAULT = 256, 1.15
 
 
 class Speedup:
@@ -66,5 +66,5 @@ class Speedup:
 
 
 def _draws(call: int) -> tuple[Inputs, ...]:
-    """Fresh ones for every call of every window."""
+    """Fresh ones for every call of every window, however wide the device makes it."""
     return tuple(Inputs(call * _WIDTH + number) for number in range(_WIDTH))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from integrity.audit import Audit, Progress, Request, audit
+from integrity.audit import Audit, audit
 from integrity.compiled import Compilation
 from integrity.errors import BadInput
 from integrity.evidence import Evidence
 from integrity.finding import Finding
+from integrity.request import Progress, Request
 from integrity.run import Run
 
 if TYPE_CHECKING:

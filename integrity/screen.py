@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from integrity.audit import Audit, Level, Request, audit
+from integrity.audit import Audit, audit
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
 from integrity.detectors.static import Static
@@ -23,6 +23,7 @@ from integrity.finding import Abstention
 from integrity.harness import UNKNOWN, load_task
 from integrity.policy import LEADERBOARD, Policy
 from integrity.problem import Task
+from integrity.request import Level, Request
 from integrity.rules.analyser import Analyser
 from integrity.submission import Submission
 from integrity.verdict import Label, Speedup, Verdict

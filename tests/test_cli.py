@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import integrity.audit
-from integrity.audit import Audit, Level, Request
+from integrity.audit import Audit
 from integrity.cli import COMMANDS, main
 from integrity.commands import output
 from integrity.commands.catalogue import everything
@@ -24,6 +24,7 @@ from integrity.policy import LEADERBOARD
 from integrity.problem import Task
 from integrity.replay import Replayed
 from integrity.reports.description import Description
+from integrity.request import Level, Request
 from integrity.screen import Screening, kernels
 from integrity.submission import Submission
 from integrity.verdict import Label, Speedup, Verdict

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 import supervised
 
-from integrity.audit import Level, Request, audit
+from integrity.audit import audit
 from integrity.compiled import Compilation, CompiledKernel, Mma, Pointer
 from integrity.detectors.compiled_code import CompiledCode
 from integrity.errors import CannotJudge
@@ -21,6 +21,7 @@ from integrity.harness.device import has_gpu_code
 from integrity.policy import Policy, Precision
 from integrity.problem import Task
 from integrity.replay import load, save
+from integrity.request import Level, Request
 from integrity.submission import Submission
 from integrity.supervision import compiling, machine_code, ttir
 from integrity.supervision.workers import Zygote

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from integrity.audit import Level, Request, audit
+from integrity.audit import audit
 from integrity.corpora import LEVELS, ROOT, Case, cases
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
 from integrity.finding import Family
 from integrity.harness import load_task
+from integrity.request import Level, Request
 from integrity.submission import Submission
 from integrity.verdict import Label, Verdict
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integrity.audit import Level, Request, audit
+from integrity.audit import audit
 from integrity.cli import main
 from integrity.corpora import cases
 from integrity.errors import BadInput
@@ -17,6 +17,7 @@ from integrity.evasion.evaluate import Outcome, Plan, evaluate
 from integrity.evasion.samples import Sample, samples
 from integrity.evasion.tally import Share, tally
 from integrity.policy import LEADERBOARD
+from integrity.request import Level, Request
 from integrity.rules.analyser import Analyser
 from integrity.verdict import Label
 

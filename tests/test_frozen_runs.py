@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from integrity.audit import audited_speedup, claims
+from integrity.audit import audited_speedup
+from integrity.claims import claims
 from integrity.detectors import DETECTORS
 from integrity.replay import load
 from integrity.verdict import Label, weigh

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from integrity.audit import Request, audit, claims
+from integrity.audit import audit
+from integrity.claims import claims
 from integrity.detectors import DETECTORS
 from integrity.errors import BadInput
 from integrity.harness import load_task
 from integrity.replay import load, replay, save
+from integrity.request import Request
 from integrity.submission import Submission
 from integrity.verdict import Label
 

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from rich.cells import cell_len
 
-from integrity.audit import Audit, Level, Request
+from integrity.audit import Audit
 from integrity.evidence import Evidence
 from integrity.finding import Abstention, Confidence, Family, Finding, Severity, Span
 from integrity.problem import Task
@@ -20,6 +20,7 @@ from integrity.reports.description import Description
 from integrity.reports.document import Report, line, schema
 from integrity.reports.markdown import code, escape, fenced
 from integrity.reports.visible import shown_path, visible
+from integrity.request import Level, Request
 from integrity.submission import Submission
 from integrity.verdict import Label, Speedup, Verdict
 

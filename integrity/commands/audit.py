@@ -17,8 +17,8 @@ from integrity.commands.arguments import (
 )
 
 if TYPE_CHECKING:
-    from integrity.audit import Request
     from integrity.reports import Reporter
+    from integrity.request import Request
     from integrity.verdict import Label
 
 OK, GATE_FAILED, INCONCLUSIVE = 0, 1, 3
@@ -118,9 +118,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> "Request":
-    from integrity.audit import Isolation, Level, Request
     from integrity.harness import load_task
     from integrity.policy import GENERATOR, Policy
+    from integrity.request import Isolation, Level, Request
     from integrity.submission import Submission
 
     submission = Submission.read(Path(arguments.kernel))

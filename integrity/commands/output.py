@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from integrity.audit import Progress
 from integrity.errors import BadInput
+from integrity.request import Progress
 
 
 def check_writable(option: str, target: Path | None) -> None:

@@ -41,9 +41,9 @@ def parser() -> Parser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from integrity.audit import Level
     from integrity.policy import LEADERBOARD, Policy
     from integrity.reports.document import line
+    from integrity.request import Level
     from integrity.screen import Screening, kernels
 
     screening = Screening(

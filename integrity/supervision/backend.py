@@ -1,5 +1,6 @@
 """What a device has to offer for the supervised protocol; the CPU's is the first."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -13,11 +14,13 @@ from integrity.errors import CannotJudge
 from integrity.run import Run
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.memory import Block, HostBlock
+from integrity.supervision.workers import Worker
 from integrity.tracers.process import ProcessTree, SchedulerTime, own_clock
 from integrity.worker.gate_page import BEAT, DONE, GATE
 
 _SPIN_S = 0.02
 _NAP_S = 50e-6
+_WINDOW_US = 2_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class Subject:
     tree: ProcessTree
     has_spoken: Callable[[], bool]
     """Whether a message, or its end, is waiting to be heard."""
+
+    listen: Callable[[], bool]
+    """Hear what is waiting to be heard; whether it says that the call is over. Raises
+    `WorkerRaised` or `WorkerDied`."""
 
     armed: bool
     """It said that everything is ready behind the gate, and is frozen since."""
@@ -52,6 +59,10 @@ class Gate(Protocol):
 
     block: Block
     """Shared with the worker."""
+
+    def meet(self, worker: Worker) -> None:
+        """Prepare it, while it holds nothing of a submission's."""
+        ...
 
     def patience(self, timeout_s: float) -> float:
         """How long to wait for the worker to say that it is armed before opening all the same."""
@@ -85,6 +96,12 @@ class Device(Protocol):
     pool: Any
     """Random bytes that poison is cut from."""
 
+    widest: int
+    """The most calls that may share a window."""
+
+    elastic_bytes: int
+    """How much memory their inputs and outputs are worth, for each worker."""
+
     losses: tuple[type[Exception], ...]
     """What is raised once a fault, perhaps another process's, has taken the device away."""
 
@@ -95,6 +112,11 @@ class Device(Protocol):
     def gate(self, warms: bool) -> Gate:
         """A closed gate of its own for one worker. `warms`: a null's, whose output has to be as
         warm as one that was just computed."""
+        ...
+
+    def width(self, net_us: float, fixed_us: float) -> int:
+        """How many calls should share a window, when one takes that long and the window costs that
+        much by itself."""
         ...
 
     def available_bytes(self) -> int:
@@ -129,6 +151,8 @@ class CpuGate:
 
     def __init__(self) -> None:
         self.block = HostBlock(4096)
+
+    def meet(self, worker: Worker) -> None: ...
 
     def patience(self, timeout_s: float) -> float:
         return timeout_s
@@ -204,6 +228,8 @@ class CpuBackend:
     id = "cpu"
     xp = np
     losses = ()
+    widest = 8
+    elastic_bytes = 64 * 2**20
     pool = np.random.default_rng().integers(0, 256, 1 << 21, dtype=np.uint8)
 
     def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
@@ -214,6 +240,10 @@ class CpuBackend:
 
     def gate(self, warms: bool) -> CpuGate:
         return CpuGate()
+
+    def width(self, net_us: float, fixed_us: float) -> int:
+        """As many as make about 2 ms: what a window costs by itself is mostly cold caches."""
+        return math.ceil(_WINDOW_US / net_us)
 
     def available_bytes(self) -> int:
         """Without swapping."""

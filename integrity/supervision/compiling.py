@@ -14,7 +14,7 @@ from integrity.compiled import Compilation, CompiledKernel, Mma, Pointer
 from integrity.errors import CannotJudge
 from integrity.run import Inputs, Role
 from integrity.supervision import machine_code, ttir
-from integrity.supervision.backend import Backend
+from integrity.supervision.backend import CpuBackend
 from integrity.supervision.memory import as_layouts
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.runner import Bench, load_message
@@ -39,7 +39,7 @@ def look(bench: Bench, patience_s: float = _PATIENCE_S) -> Compilation:
         # Weights and inputs of their own: these a submission may know, they are used for nothing.
         secret = hashlib.blake2b(b"compile", key=bench.secret).digest()
         oracle = Oracle(
-            bench.zygote, bench.backend, bench.problem, bench.policy.precision, 0, secret
+            bench.zygote, CpuBackend(), bench.problem, bench.policy.precision, 0, secret
         )
         with contextlib.closing(oracle):
             return _compile(bench, oracle, patience_s)
@@ -54,7 +54,7 @@ def _compile(bench: Bench, oracle: Oracle, patience_s: float) -> Compilation:
     message, descriptors = load_message(bench, oracle, Role.SUBMISSION)
     size = max((tensor.place.stop for tensor in oracle.inputs), default=0)
     start = time.monotonic()
-    with _block(bench.backend, size) as block:
+    with _block(size) as block:
         for tensor, raw in zip(oracle.inputs, raws, strict=True):
             block.bytes[tensor.place] = raw
         message |= {
@@ -99,8 +99,8 @@ def _is_triton(record: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _block(backend: Backend, size_bytes: int) -> Iterator[Any]:
-    block = backend.block(size_bytes)
+def _block(size_bytes: int) -> Iterator[Any]:
+    block = CpuBackend().block(size_bytes)
     try:
         yield block
     finally:

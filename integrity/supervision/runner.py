@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -21,13 +20,14 @@ from integrity.supervision.memory import Bytes
 from integrity.supervision.oracle import Oracle, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
-from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, Zygote
 
 _GENEROUS_S = 20.0
 """A submission that had this long and did not finish is broken; with less, it is nobody's fault."""
 
-_WINDOW_US = 2_000.0
-_ELASTIC_BYTES = 64 * 2**20
+_EACH_CHECK = 8
+"""Checks kept for each call of a window; the right ones of a wider window are folded into one."""
+
 _PAST_BYTES = 512 * 2**20
 _MODULE = "kernel_under_test"
 
@@ -83,9 +83,20 @@ def _run_on(device: Device, bench: Bench, experiment: Experiment) -> Run:
     series = experiment.name.partition(":")[0]  # one series draws the same inputs
     secret = hashlib.blake2b(series.encode(), key=bench.secret).digest()
     precision = bench.policy.precision
-    oracle = Oracle(bench.zygote, device, bench.problem, precision, experiment.workload, secret)
-    with contextlib.closing(oracle):
-        return _Experimenter(device, bench, experiment, oracle, secret).run()
+    with contextlib.ExitStack() as stack:
+        workers = [(role, _spawn(bench.zygote, stack)) for role in experiment.roles]
+        oracle = Oracle(bench.zygote, device, bench.problem, precision, experiment.workload, secret)
+        stack.callback(oracle.close)
+        return _Experimenter(device, bench, experiment, oracle, secret).run(workers)
+
+
+def _spawn(zygote: Zygote, stack: contextlib.ExitStack) -> Worker:
+    try:
+        worker = zygote.spawn()
+    except WorkerDied as death:
+        raise CannotJudge(f"a worker {death.how}") from death
+    stack.callback(worker.end)
+    return worker
 
 
 def build(bench: Bench) -> None:
@@ -125,13 +136,13 @@ class _Experimenter:
         self._calls = list(experiment.calls)
         self._lost = False
 
-    def run(self) -> Run:
+    def run(self, workers: Sequence[tuple[Role, Worker]]) -> Run:
         self._learn_shapes()
         if not self._experiment.roles:
             facts = trivial_facts(self._oracle, self._experiment.calls, self._bench.problem)
             return Run(self._experiment, (), (), self._facts() | facts)
         with contextlib.ExitStack() as stack:
-            sessions = list(self._sessions(stack))
+            sessions = list(self._sessions(workers, stack))
             for index in range(len(self._calls)):
                 self._calls[index] = self._cut(index)
                 self._make(index, self._calls[index], sessions)
@@ -149,7 +160,7 @@ class _Experimenter:
         return replace(call, inputs=call.inputs[: min(width, self._widest())])
 
     def _width(self) -> int:
-        """Calls in a window of about 2 ms. The reference decides: the submission must not steer."""
+        """Calls in a window. The reference decides: the submission must not steer."""
         warm = [r for r in self._results if r.call < self._experiment.warmups]
         took, null = (
             [r.observed.elapsed_us for r in warm if r.role is role][-3:]
@@ -157,11 +168,12 @@ class _Experimenter:
         )
         if not took or not null:
             return len(self._calls[-1].inputs)
-        return math.ceil(_WINDOW_US / max(median(took) - median(null), 1.0))
+        return self._device.width(max(median(took) - median(null), 1.0), median(null))
 
     def _widest(self) -> int:
         """How many sets of buffers are worth their memory."""
-        return max(1, _ELASTIC_BYTES // max(self._set_bytes(), 1))
+        worth = self._device.elastic_bytes // max(self._set_bytes(), 1)
+        return max(1, min(worth, self._device.widest))
 
     def _set_bytes(self) -> int:
         """One set of inputs and outputs."""
@@ -187,16 +199,16 @@ class _Experimenter:
                 f"{len(self._experiment.calls)} of them do not fit into what is left of --timeout"
             )
 
-    def _sessions(self, stack: contextlib.ExitStack) -> Iterator[Session]:
+    def _sessions(
+        self, workers: Sequence[tuple[Role, Worker]], stack: contextlib.ExitStack
+    ) -> Iterator[Session]:
         widest = self._widest() if self._experiment.elastic else None
         slots = max(call.slot + len(call.inputs[:widest]) for call in self._calls)
         self._must_fit(slots)
-        for role in self._experiment.roles:
-            try:
-                worker = self._bench.zygote.spawn()
-            except WorkerDied as death:
-                raise CannotJudge(f"a worker {death.how}") from death
-            session = Session(role, worker, self._device, self._oracle, slots)
+        for role, worker in workers:
+            # Where it is timed it was seen to leave its inputs alone, so it may not write to them.
+            read_only = self._experiment.timed and not self._oracle.changed_by_reference
+            session = Session(role, worker, self._device, self._oracle, slots, read_only)
             stack.callback(session.close)
             message, descriptors = load_message(self._bench, self._oracle, role)
             try:
@@ -270,6 +282,7 @@ class _Experimenter:
                 self._check(role, turn, number, raw, answer)
                 for number, (raw, answer) in enumerate(zip(raws, answers, strict=True))
             )
+            checks = checks if len(checks) <= _EACH_CHECK else _folded(checks)
         return CallResult(index, role, replace(turn.observed, checks=checks), turn.reported)
 
     def _check(
@@ -314,6 +327,17 @@ class _Experimenter:
             "threads": float(self._bench.zygote.threads),
             **self._device.facts(),
         }
+
+
+def _folded(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """The wrong ones, and the worst of the right ones to stand for all of them."""
+    wrong = [check for check in checks if check.wrong]
+    right = [check for check in checks if not check.wrong]
+    if right:
+        worst = max(right, key=lambda check: check.error)
+        untouched = max(check.untouched_share for check in right)
+        wrong.append(replace(worst, untouched_share=untouched))
+    return tuple(wrong)
 
 
 def load_message(bench: Bench, oracle: Oracle, role: Role) -> tuple[dict[str, Any], list[int]]:

@@ -16,6 +16,7 @@ from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, time
 
 _SETTLE_US = (200, 800)
 _LOAD_PATIENCE_S = 90.0
+_HEAR_S = 1.0
 
 
 class Ended(Exception):
@@ -44,7 +45,13 @@ class Session:
     """A role's worker with its memory mapped. Frozen whenever it is not its turn."""
 
     def __init__(
-        self, role: Role, worker: Worker, device: Device, oracle: Oracle, slots: int
+        self,
+        role: Role,
+        worker: Worker,
+        device: Device,
+        oracle: Oracle,
+        slots: int,
+        read_only: bool,
     ) -> None:
         self.role = role
         self._device = device
@@ -52,9 +59,11 @@ class Session:
         self._tree = worker.tree
         self._gate = device.gate(warms=role is Role.NULL)
         self._spec = oracle.spec
+        self._read_only = read_only
         self._inputs = Buffers(device, oracle.inputs, slots)
         self._outputs = Buffers(device, oracle.outputs, slots)
         self._number = 0
+        self._heard: list[dict[str, Any]] = []
 
     def load(self, message: dict[str, Any], descriptors: Sequence[int], timeout_s: float) -> None:
         """Load the kernel and map the memory.
@@ -63,6 +72,7 @@ class Session:
             Ended: the source raises, never returns, or ends the process.
         """
         try:
+            self._gate.meet(self._worker)
             self._worker.ask(message, timeout_s, descriptors)
             descriptors = [block.descriptor for block in self._blocks()]
             self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
@@ -77,6 +87,7 @@ class Session:
         return {
             "do": "map",
             "spec": self._spec,
+            "read_only": self._read_only,
             "sizes": [block.size_bytes for block in self._blocks()],
             "slots": [
                 {"inputs": as_layouts(inputs), "outputs": as_layouts(outputs)}
@@ -109,12 +120,12 @@ class Session:
         used = range(call.slot, call.slot + len(raws))
         armed = self._arm(call, used, timeout_s)
         self._fill(used, raws)
-        subject = Subject(self._tree, self._worker.has_spoken, armed)
+        subject = Subject(self._tree, self._worker.has_spoken, self._listen, armed)
         passage = self._gate.call(self._number, subject, self._inputs, self._outputs, timeout_s)
         if passage is None:
             raise self._unfinished(timeout_s)
         done = self._tree.clock()
-        reply = self._settle(call, armed, timeout_s)
+        reply = self._settle(call, timeout_s)
         observed = Observed(
             elapsed_us=passage.elapsed_us,
             resume_us=passage.resume_us,
@@ -148,6 +159,7 @@ class Session:
         armed = self._worker.has_spoken(self._gate.patience(timeout_s))
         if armed:
             self._worker.hear(timeout_s)
+        self._heard = [] if not armed else [{"armed": self._number}]
         time.sleep(call.gap_us / 1e6)
         if armed:
             self._tree.freeze()
@@ -163,24 +175,29 @@ class Session:
         for buffers in (self._inputs, self._outputs):
             buffers.remember()
 
-    def _settle(self, call: Call, armed: bool, timeout_s: float) -> dict[str, Any]:
+    def _settle(self, call: Call, timeout_s: float) -> dict[str, Any]:
         """Let it say what it has to say, and give late writers time to betray themselves."""
         self._tree.thaw()
-        if not armed:
-            self._worker.hear(timeout_s)
-        reply = self._worker.hear(timeout_s)
+        while len(self._heard) < 2:
+            self._heard.append(self._worker.hear(timeout_s))
         time.sleep((random.uniform(*_SETTLE_US) + call.gap_us) / 1e6)
         if len(call.inputs) == 1:  # in a window of several, an output buffer may serve them all
             self._worker.ask({"do": "look_again"}, timeout_s)
         self._tree.freeze()
-        return reply
+        return self._heard[1]
+
+    def _listen(self) -> bool:
+        """First it says that it is armed, then that it is done."""
+        while len(self._heard) < 2 and self._worker.has_spoken():
+            self._heard.append(self._worker.hear(_HEAR_S))
+        return len(self._heard) == 2
 
     def _unfinished(self, timeout_s: float) -> WorkerDied | WorkerRaised:
         if not self._worker.has_spoken():
             self._worker.end()
             return timed_out(timeout_s)
         try:
-            self._worker.hear(1.0)
+            self._worker.hear(_HEAR_S)
         except (WorkerDied, WorkerRaised) as error:
             return error
         self._worker.end()

@@ -30,6 +30,7 @@ ORDERS = {
 }
 """What each `--isolation` tries, best first. None is never a fallback."""
 
+_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _START_PATIENCE_S = 60.0
 _END_PATIENCE_S = 5.0
 _STATUS_BYTES = 4096
@@ -157,6 +158,7 @@ class Platform:
     memory_bytes: int = 4 * 2**30
     nodes: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -178,9 +180,9 @@ class Zygote:
         self.why_not_better = ""
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="integrity-"))
-        self._folder.chmod(0o755)
-        self.cache = self._folder / "cache"
+        self.folder = Path(tempfile.mkdtemp(prefix="integrity-"))
+        self.folder.chmod(0o755)
+        self.cache = self.folder / "cache"
         self.cache.mkdir()
         self.cache.chmod(0o777)
         self._ours, theirs = socket.socketpair()
@@ -217,7 +219,7 @@ class Zygote:
     def _environment(self) -> dict[str, str]:
         """Everything a worker's environment holds: nothing of the user's."""
         own = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": ":".join([str(Path(sys.executable).parent), *_PATH, *self._platform.path]),
             "LANG": "C.UTF-8",
             "OMP_NUM_THREADS": str(self.threads),
             "OPENBLAS_NUM_THREADS": "1",  # its threads would forbid leaving the namespaces
@@ -255,7 +257,7 @@ class Zygote:
         status, status_end = os.pipe()
         scratch = "/tmp"
         if self.isolation != "namespaces":
-            scratch = tempfile.mkdtemp(dir=self._folder)
+            scratch = tempfile.mkdtemp(dir=self.folder)
             os.chmod(scratch, 0o777)
         request = {
             "isolation": self.isolation,
@@ -309,7 +311,7 @@ class Zygote:
                 process.kill()
                 process.wait()
             _wait_until_gone(tree)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _share_out(cores: list[int]) -> tuple[list[int], list[int]]:

@@ -3,13 +3,15 @@
 As everything in the worker, it shares a process with the submission and is trusted with nothing.
 """
 
+import socket
+from pathlib import Path
 from typing import Any
 
 import torch
 from cuda.bindings import driver
 
 from integrity.worker import loading, serve, tensors, wire
-from integrity.worker.gate_words import DONE, GATE, PRELUDE, PREPARED
+from integrity.worker.gate_words import DONE, GATE, PING, PONG, PRELUDE, PREPARED
 
 _POSIX = driver.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
 _DEVICE = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
@@ -75,14 +77,30 @@ class CudaWorker(serve.Worker):
     device = torch.device("cuda")
     _open_block = Block
 
+    def __init__(self, control: socket.socket, scratch: Path) -> None:
+        super().__init__(control, scratch)
+        # Before anybody asks: the workers of an experiment then do it side by side.
+        torch.zeros(1, device=self.device)
+        torch.cuda.synchronize()
+
     def _finish(self) -> None:
         torch.cuda.synchronize()
+
+    def _gate(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        self._words = Block(descriptors[0], message["bytes"]).address
+        return {"attached": True}
+
+    def _ping(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        """A call of nothing at all."""
+        self._await(PING, message["k"])
+        self._tell(PONG, message["k"])
+        wire.send(self._control, {"armed": message["k"]})
+        return {"done": message["k"]}
 
     def _attach_gate(
         self, descriptors: list[int], message: wire.Message
     ) -> tuple[tensors.Block, tensors.Block]:
         sizes = message["sizes"]
-        self._words = Block(descriptors[2], sizes[2]).address
         inputs = Block(descriptors[0], sizes[0], writable=not message["read_only"])
         return inputs, Block(descriptors[1], sizes[1])
 

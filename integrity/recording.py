@@ -1,0 +1,188 @@
+"""Run what there is to run of one audit, and freeze what came back."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from integrity.claims import claims
+from integrity.compiled import Compilation
+from integrity.detectors.detector import Detector, Probe
+from integrity.errors import CannotJudge
+from integrity.evidence import Evidence
+from integrity.finding import Family
+from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
+from integrity.problem import Problem
+from integrity.request import Level, Progress, Request
+from integrity.run import Experiment, Role, Run
+
+if TYPE_CHECKING:
+    from integrity.supervision.runner import Bench
+
+
+def record(
+    request: Request, detectors: Sequence[Detector], progress: Progress = lambda step: None
+) -> tuple[Evidence, str]:
+    """Run what there is to run, and freeze it; and the isolation it was run in.
+
+    Raises:
+        BadInput: as `audit`.
+    """
+    evidence = Evidence(
+        request.submission, request.task, request.policy,
+        claimed_speedup=request.claimed_speedup,
+    )  # fmt: skip
+    problem, reason = _runnable(request)
+    if problem is None:
+        return _compiled_only(request, replace(evidence, unrun=reason), progress)
+    wanted = experiments(detectors, problem, request.seed or 0)
+    proven = partial(_proven, evidence, detectors)
+    try:
+        return _run_all(request, evidence, problem, wanted, proven, progress)
+    except CannotJudge as error:
+        return replace(evidence, unrun=str(error)), ""
+
+
+def experiments(
+    detectors: Sequence[Detector], problem: Problem, seed: int
+) -> tuple[Experiment, ...]:
+    """What all probes ask for, each experiment once."""
+    wanted: dict[str, Experiment] = {}
+    for detector in detectors:
+        if isinstance(detector, Probe):
+            for experiment in detector.experiments(problem, seed):
+                wanted.setdefault(experiment.name, experiment)
+    return tuple(wanted.values())
+
+
+def _runnable(request: Request) -> tuple[Problem | None, str]:
+    """The problem to run against, or why nothing will be run."""
+    submission, problem = request.submission, request.task.problem
+    if request.level is Level.STATIC:
+        return None, "--level static runs nothing"
+    if submission.unreadable:
+        return None, f"the file {submission.unreadable}"
+    if submission.is_cuda:
+        return None, "a .cu file has no entry that a harness could call; it is analysed only"
+    if problem is None:
+        return None, "no reference was found; name one with --reference"
+    reason = needs_gpu(submission.text)
+    if reason and request.level is Level.CPU:
+        return None, f"it needs a GPU: {reason}"
+    return problem, ""
+
+
+def _compiles(request: Request) -> Problem | None:
+    """The problem whose shapes its GPU kernels are compiled for; None where there are none."""
+    submission = request.submission
+    can = request.level is Level.CPU and not submission.unreadable and not submission.is_cuda
+    return request.task.problem if can and has_gpu_code(submission.text) else None
+
+
+def _compiled_only(
+    request: Request, evidence: Evidence, progress: Progress
+) -> tuple[Evidence, str]:
+    """A submission that can't run here; what its kernels compile to can still be read."""
+    problem = _compiles(request)
+    if problem is None:
+        return evidence, ""
+    try:
+        with _bench(request, problem, progress) as bench:
+            return _compiled(bench, evidence, progress), bench.zygote.isolation
+    except CannotJudge as error:
+        return replace(evidence, compilation=Compilation(unavailable=str(error))), ""
+
+
+def _compiled(bench: "Bench", evidence: Evidence, progress: Progress) -> Evidence:
+    from integrity.supervision import compiling
+
+    progress("compiling its GPU kernels")
+    return replace(evidence, compilation=compiling.look(bench))
+
+
+@contextmanager
+def _bench(request: Request, problem: Problem, progress: Progress) -> Iterator["Bench"]:
+    from integrity.supervision import runner, workers
+    from integrity.supervision.backend import Backend, CpuBackend
+
+    progress("starting workers")
+    backend: Backend = CpuBackend()
+    with ExitStack() as stack:
+        if request.level is Level.GPU:
+            from integrity.supervision.cuda.backend import CudaBackend
+            from integrity.supervision.cuda.platform import cuda_platform
+
+            zygote = workers.Zygote(request.isolation, cuda_platform())
+            stack.enter_context(zygote)
+            backend = stack.enter_context(CudaBackend(zygote))
+        else:
+            zygote = stack.enter_context(workers.Zygote(request.isolation))
+        yield runner.Bench(
+            zygote=zygote,
+            backend=backend,
+            submission=request.submission,
+            task=request.task,
+            problem=problem,
+            policy=request.policy,
+            secret=(request.seed or 0).to_bytes(32, signed=False),
+            deadline=runner.Deadline(request.timeout_s),
+        )
+
+
+def _run_all(
+    request: Request,
+    evidence: Evidence,
+    problem: Problem,
+    wanted: Sequence[Experiment],
+    proven: Callable[[Mapping[str, Run]], str],
+    progress: Progress,
+) -> tuple[Evidence, str]:
+    from integrity.supervision import runner
+
+    with _bench(request, problem, progress) as bench:
+        if "cpp_extension" in request.submission.text:
+            progress("compiling")
+            runner.build(bench)
+        if _compiles(request):
+            evidence = _compiled(bench, evidence, progress)
+        runs: dict[str, Run] = {}
+        skipped: dict[str, str] = {}
+        for experiment in _worth_running(request, wanted, proven, runs, skipped):
+            progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
+            try:
+                runs[experiment.name] = runner.run(bench, experiment)
+            except CannotJudge as error:
+                skipped[experiment.name] = str(error)
+        return replace(evidence, runs=runs, skipped=skipped), bench.zygote.isolation
+
+
+def _worth_running(
+    request: Request,
+    wanted: Sequence[Experiment],
+    proven: Callable[[Mapping[str, Run]], str],
+    runs: Mapping[str, Run],
+    skipped: dict[str, str],
+) -> Iterator[Experiment]:
+    """The experiments in turn, but for those that can tell nothing more; untimed ones first."""
+    untimed = runs_interpreted(request.submission.text) if request.level is Level.CPU else ""
+    if untimed:
+        untimed = f"it can't be timed on a CPU: {untimed}"
+    for experiment in sorted(wanted, key=lambda each: each.timed):
+        if experiment.timed and not untimed:
+            untimed = proven(runs)
+        death = next((run.death_of(Role.SUBMISSION) for run in runs.values()), None)
+        if death and death.call in (None, 0) and experiment.roles:
+            skipped[experiment.name] = f"the submission {death.how} in its first experiment"
+        elif experiment.timed and untimed:
+            skipped[experiment.name] = untimed
+        else:
+            yield experiment
+
+
+def _proven(evidence: Evidence, detectors: Sequence[Detector], runs: Mapping[str, Run]) -> str:
+    """Why the time of a submission no longer matters; empty where it does."""
+    dynamic = [detector for detector in detectors if detector.id != "static"]
+    findings, _ = claims(replace(evidence, runs=runs), dynamic)
+    hard = [f for f in findings if f.hard and f.family is not Family.PROBLEM]
+    return f"not timed, since it {hard[0].claim}" if hard else ""

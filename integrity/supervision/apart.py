@@ -1,0 +1,72 @@
+"""Work done in a child process: what is lost there is not lost here.
+
+A fault of a submission's can take a device away from every process that shares it, and only the
+end of a process gives everything back that a driver holds for it.
+"""
+
+import os
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+from integrity.errors import BadInput, CannotJudge
+
+Result = TypeVar("Result")
+
+
+class ChildDied(CannotJudge):
+    """It ended without a result."""
+
+
+def apart(work: Callable[[], Result]) -> Result:
+    """Do it in a forked child and give its result. Both are ours, so pickle may carry it.
+
+    Raises:
+        ChildDied: it ended before it had one.
+        CannotJudge, BadInput: as `work`.
+        RuntimeError: `work` raised anything else; its trace is the message.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _answer(work, reading, writing)
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            raw = pipe.read()
+    finally:
+        _, status = os.waitpid(child, 0)
+    if not raw:
+        raise ChildDied(f"the supervising process {_ending(status)}")
+    outcome = pickle.loads(raw)
+    if isinstance(outcome, Exception):
+        raise outcome
+    result: Result = outcome
+    return result
+
+
+def _answer(work: Callable[[], Result], reading: int, writing: int) -> None:
+    code = 70
+    try:
+        os.close(reading)
+        outcome = _outcome(work)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(pickle.dumps(outcome))
+        code = 0
+    finally:
+        os._exit(code)  # what the parent would do at its end is not ours to do
+
+
+def _outcome(work: Callable[[], Result]) -> Result | Exception:
+    try:
+        return work()
+    except (CannotJudge, BadInput) as error:
+        return type(error)(*error.args)
+    except Exception:
+        return RuntimeError(traceback.format_exc())
+
+
+def _ending(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit status {code}"

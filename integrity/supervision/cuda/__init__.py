@@ -1,0 +1,1 @@
+"""The supervised protocol on a CUDA device."""

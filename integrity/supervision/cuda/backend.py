@@ -1,0 +1,117 @@
+"""One CUDA device: each experiment in a process of its own, timed ones under MPS."""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from integrity.errors import CannotJudge
+from integrity.run import Run
+from integrity.supervision.apart import apart
+from integrity.supervision.backend import Device
+from integrity.supervision.cuda.driver import Allocation, Driver, open_driver
+from integrity.supervision.cuda.gate import CudaGate
+from integrity.supervision.cuda.mps import Mps, MpsUnavailable
+from integrity.supervision.workers import Zygote
+
+_POOL_BYTES = 1 << 26
+_FIXED_SHARE = 0.02
+
+
+class CudaDevice:
+    """A device in use: see `backend.Device`."""
+
+    id = "GPU"
+    widest = 256
+    elastic_bytes = 512 * 2**20
+
+    def __init__(self, driver: Driver, mps: bool) -> None:
+        self._driver = driver
+        self._mps = mps
+        self.xp = driver.xp
+        self.losses = driver.losses
+
+    @cached_property
+    def pool(self) -> Any:
+        """Poison is cut from it."""
+        random = self.xp.random.RandomState(int.from_bytes(os.urandom(4)))
+        return random.randint(0, 256, _POOL_BYTES, dtype=np.uint8)
+
+    def block(self, size_bytes: int) -> Allocation:
+        return self._driver.allocate(size_bytes)
+
+    def gate(self, warms: bool) -> CudaGate:
+        return CudaGate(self._driver, warms)
+
+    def width(self, net_us: float, fixed_us: float) -> int:
+        """So many that what the window costs by itself is 2 % of it."""
+        return math.ceil(fixed_us / (_FIXED_SHARE * net_us))
+
+    def available_bytes(self) -> int:
+        return self._driver.free_bytes()
+
+    def settle(self) -> None:
+        self._driver.settle()
+
+    def facts(self) -> dict[str, float | str]:
+        return {
+            "device": self._driver.name,
+            "clock": "%globaltimer, " + ("under MPS" if self._mps else "two contexts"),
+        }
+
+
+class CudaBackend:
+    """The device with that index, for workers of that zygote.
+
+    Starts an MPS daemon of its own for timed work where it can: without one, every window has a
+    switch between two contexts in it, of about 285 us.
+    """
+
+    id = "cuda"
+
+    def __init__(self, zygote: Zygote, mps: bool = True, index: int = 0) -> None:
+        self._zygote = zygote
+        self._index = index
+        self._wants_mps = mps
+        self._mps: Mps | None = None
+        self.why_no_mps = "" if mps else "it was not asked for"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
+        """In a child of ours, which a fault on the device may take away.
+
+        Untimed work runs without MPS, where a fault stays with the process that made it.
+        """
+        channels = self._channels() if timed else {}
+        self._zygote.channels = channels
+
+        def with_device() -> Run:
+            os.environ.update(channels)
+            device = CudaDevice(open_driver(self._index), bool(channels))
+            try:
+                return work(device)
+            except device.losses as loss:
+                raise CannotJudge(f"the device was lost: {str(loss)[:200]}") from loss
+
+        try:
+            return apart(with_device)
+        finally:
+            self._zygote.kill_all()
+
+    def _channels(self) -> Mapping[str, str]:
+        if self._wants_mps and self._mps is None and not self.why_no_mps:
+            try:
+                self._mps = Mps(self._zygote.folder / "mps").__enter__()
+            except MpsUnavailable as reason:
+                self.why_no_mps = str(reason)
+        return dict(self._mps.environment) if self._mps else {}
+
+    def __exit__(self, *reason: object) -> None:
+        if self._mps is not None:
+            self._mps.__exit__(None, None, None)
+            self._mps = None
