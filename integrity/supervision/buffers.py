@@ -23,7 +23,8 @@ _PIECE = 1 << 26
 class Buffers:
     """A block cut into equal slots. Between calls only the slots in use are looked at.
 
-    The copies it compares with are kept from call to call: fresh memory costs page faults.
+    Outputs are poisoned and compared with copies; inputs with what was written. The copies are
+    kept from call to call: fresh memory costs page faults.
     """
 
     def __init__(self, device: "Device", tensors: Sequence[Tensor], slots: int) -> None:
@@ -37,9 +38,9 @@ class Buffers:
         self._pool = device.pool
         self.block = device.block(self._ends[-1])
         self._random = np.random.Generator(np.random.SFC64())
-        self._before, self._first = (
-            self._xp.empty(self.block.size_bytes, dtype=np.uint8) for _ in range(2)
-        )
+        self._poison: Bytes | None = None
+        self._first: Bytes | None = None
+        self._written: Sequence[Sequence[Bytes]] = ()
         self._guards: dict[range, Any] = {}
         self.use(range(1))
 
@@ -49,18 +50,21 @@ class Buffers:
         self._range = slice(self._ends[slots.start], self._ends[slots.stop])
 
     def poison(self) -> None:
-        """Random bytes over tensors and guard bands."""
+        """Random bytes over tensors and guard bands, and a copy of them."""
         place = self.block.bytes[self._range]
         for start in range(0, place.size, self._pool.size // 2):
             piece = place[start : start + self._pool.size // 2]
             pool, shift = self._cut(piece.size)
             self._xp.bitwise_xor(pool, shift, out=piece)
+        self._poison = self._copy(self._poison)
+        self._guarded = self.block.bytes[self._guard_places()]
 
     def poison_guards(self) -> None:
         """The same for the guard bands alone, where the tensors will be overwritten anyway."""
         guards = self._guard_places()
         pool, shift = self._cut(guards.size)
-        self.block.bytes[guards] = pool ^ shift
+        self._guarded = pool ^ shift
+        self.block.bytes[guards] = self._guarded
 
     def _cut(self, size: int) -> tuple[Bytes, np.uint8]:
         """From a pool at a random place, to be shifted by a random byte: 10 times as fast as
@@ -82,13 +86,10 @@ class Buffers:
 
     def write(self, raws: Sequence[Sequence[Bytes]]) -> None:
         """Put these values into the used slots' tensors."""
+        self._written = raws
         for slot, values in zip(self._used, raws, strict=True):
             for tensor, raw in zip(self.slots[slot], values, strict=True):
                 self.block.bytes[tensor.place] = raw
-
-    def remember(self) -> None:
-        """How it is before the worker may touch it."""
-        self._take(self._before)
 
     def veil(self) -> tuple[Any, Bytes]:
         """Spoil a few bytes of the tensors at secret places; the places, and what belongs there.
@@ -131,19 +132,29 @@ class Buffers:
 
     def first_snapshot(self) -> None:
         """All bytes at done."""
-        self._take(self._first)
+        self._first = self._copy(self._first)
+
+    def _copy(self, copy: Bytes | None) -> Bytes:
+        """The used range, in a copy of the block that is made once."""
+        if copy is None:
+            copy = self._xp.empty(self.block.size_bytes, dtype=np.uint8)
+        copy[self._range] = self.block.bytes[self._range]
+        return copy
 
     def late_bytes(self) -> int:
         """Bytes that changed since done, seen by the glimpse or by looking again now."""
-        early = int((self._glimpsed != self._first[self._places]).sum())
-        return early + self._differing(self._first, self._range)
+        first = self._seen()
+        early = int((self._glimpsed != first[self._places]).sum())
+        return early + self._differing(first[self._range], self._range)
 
-    def _take(self, copy: Bytes) -> None:
-        copy[self._range] = self.block.bytes[self._range]
+    def _seen(self) -> Bytes:
+        assert self._first is not None, "no snapshot was taken"
+        return self._first
 
     def outputs(self) -> list[list[Bytes]]:
         """The used slots' tensors as the first snapshot saw them, until the next is taken."""
-        return [[self._first[t.place] for t in self.slots[s]] for s in self._used]
+        first = self._seen()
+        return [[first[t.place] for t in self.slots[s]] for s in self._used]
 
     def untouched_shares(self) -> list[float]:
         """For each used slot, the largest share of a tensor that still holds the poison."""
@@ -154,9 +165,9 @@ class Buffers:
     def _untouched(self, tensor: Tensor) -> float:
         """Share of elements that still hold it. One-byte dtypes can hit it by chance."""
         item = ITEM_BYTES[tensor.dtype]
-        if tensor.size_bytes == 0 or item == 1:
+        if tensor.size_bytes == 0 or item == 1 or self._poison is None:
             return 0.0
-        before, after = (copy[tensor.place] for copy in (self._before, self._first))
+        before, after = (copy[tensor.place] for copy in (self._poison, self._seen()))
         same = sum(
             int(_same_words(before[piece], after[piece], item).sum())
             for piece in _pieces(tensor.size_bytes)
@@ -166,24 +177,24 @@ class Buffers:
     def guard_bytes(self) -> int:
         """Guard-band bytes of the used slots that are not what they were."""
         guards = self._guard_places()
-        return int((self._before[guards] != self.block.bytes[guards]).sum())
+        return int((self._guarded != self.block.bytes[guards]).sum())
 
     def changed_tensors(self) -> tuple[int, ...]:
-        """Numbers of the tensors that are not what they were, in any used slot."""
+        """Numbers of the tensors that are not what was written, in any used slot."""
         return tuple(
             sorted(
                 {
                     index
-                    for slot in self._used
+                    for slot, values in zip(self._used, self._written, strict=True)
                     for index, tensor in enumerate(self.slots[slot])
-                    if self._differing(self._before, tensor.place)
+                    if self._differing(values[index], tensor.place)
                 }
             )
         )
 
-    def _differing(self, copy: Bytes, place: slice) -> int:
-        """Bytes of the block that are not what they are in that copy."""
-        before, now = copy[place], self.block.bytes[place]
+    def _differing(self, before: Bytes, place: slice) -> int:
+        """Bytes of the block that are not what they were."""
+        now = self.block.bytes[place]
         if bool(self._xp.array_equal(before, now)):
             return 0
         return sum(int((before[p] != now[p]).sum()) for p in _pieces(before.size))

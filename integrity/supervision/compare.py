@@ -3,20 +3,37 @@
 Error-scaled (docs/supervision.md): an element may differ from the widest-dtype reference r by
 ``tolerance * (|r| + rms(r)) + ROUNDING * max|r_native - r|``, so that neither tiny outputs pass
 for nothing nor honest rounding in long sums fails.
+
+Outputs, and answers with them, may lie on the host or on a GPU (`arrays`).
 """
 
+import hashlib
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from integrity.policy import Precision
-from integrity.supervision.memory import Bytes, Tensor
+from integrity.supervision.arrays import (
+    Bytes,
+    Floats,
+    fetch,
+    gather,
+    hashes,
+    items,
+    namespace,
+    pieces,
+    same,
+    table,
+)
+from integrity.supervision.memory import ITEM_BYTES, Tensor
 
-Floats = npt.NDArray[np.float64]
+Wide = Floats | tuple[Tensor, Bytes]
+"""A reference's output in its widest dtype: as float64, or as it came, to be decoded in pieces."""
 
 ROUNDING = 8.0
 """How many times the reference's own rounding error an honest reordering may cost."""
@@ -37,35 +54,46 @@ _PERMITTED = {
 }
 """What a policy's lower precision adds to float32: about four units in its last place."""
 
+_FIRST = 64  # where elements differ at all, they mostly differ at once
+
 
 def decode(tensor: Tensor, raw: Bytes) -> Floats:
-    """The elements as float64, flat."""
+    """The elements as float64, flat; a copy."""
+    with np.errstate(invalid="ignore"):  # poison may be a signalling NaN
+        return exact(tensor, raw).astype(np.float64)  # type: ignore[no-any-return]
+
+
+def exact(tensor: Tensor, raw: Bytes) -> Any:
+    """The elements in a dtype that holds them and can be reckoned with; a view where it can be."""
     match tensor.dtype:
         case "bfloat16":
-            wide = raw.view(np.uint16).astype(np.uint32) << 16
-            return wide.view(np.float32).astype(np.float64)
+            return (raw.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         case "float8_e4m3fn":
-            return _E4M3[raw]
+            return _e4m3(namespace(raw)).take(raw)
         case "float8_e5m2":
-            return (raw.astype(np.uint16) << 8).view(np.float16).astype(np.float64)
+            return (raw.astype(np.uint16) << 8).view(np.float16)
         case "bool":
-            return raw.astype(bool).astype(np.float64)
+            return (raw != 0).view(np.uint8)
         case dtype:
-            with np.errstate(invalid="ignore"):  # poison may be a signalling NaN
-                return raw.view(dtype).astype(np.float64)
+            return raw.view(dtype)
 
 
-def _e4m3_table() -> Floats:
+@cache
+def _e4m3(xp: Any) -> Any:
+    """What each code stands for. An index and its table must lie on the same device."""
     code = np.arange(256)
     sign = np.where(code & 0x80, -1.0, 1.0)
     exponent, mantissa = (code >> 3) & 15, code & 7
     normal = (1 + mantissa / 8) * 2.0 ** (exponent - 7)
-    table = sign * np.where(exponent == 0, mantissa / 8 * 2.0**-6, normal)
-    table[[0x7F, 0xFF]] = np.nan
-    return np.asarray(table, dtype=np.float64)
+    values = sign * np.where(exponent == 0, mantissa / 8 * 2.0**-6, normal)
+    values[[0x7F, 0xFF]] = np.nan
+    return xp.asarray(values)
 
 
-_E4M3 = _e4m3_table()
+def part(tensor: Tensor, raw: Bytes, piece: slice) -> Bytes:
+    """The bytes of these elements."""
+    item_bytes = ITEM_BYTES[tensor.dtype]
+    return raw[piece.start * item_bytes : piece.stop * item_bytes]
 
 
 def tolerance_of(dtype: str, precision: Precision = Precision.REFERENCE) -> float:
@@ -76,15 +104,21 @@ def tolerance_of(dtype: str, precision: Precision = Precision.REFERENCE) -> floa
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """What one output tensor has to be, and how far it may be off; used by every role."""
+    """What one output tensor has to be, and how far it may be off; used by every role.
+
+    Takes no memory of its own: how far an element may be off is reckoned when it is measured.
+    """
 
     tensor: Tensor
     native_raw: Bytes
-    wide: Floats
-    allowed: Floats | None
-    """Absolute deviation allowed for each element; None where it has to be exact."""
+    wide: Wide
+    tolerance: float
+    """Deviation allowed for each element, relative to it; 0 where it has to be exact."""
 
-    odd: npt.NDArray[np.intp]
+    floor: float
+    """Absolute deviation allowed for every element beside that."""
+
+    odd: int
     """Elements where the reference itself is not finite."""
 
     rms: float
@@ -92,45 +126,119 @@ class Yardstick:
     varies: bool
 
     @classmethod
-    def of(cls, tensor: Tensor, raw: Bytes, wide: Floats, precision: Precision) -> "Yardstick":
+    def of(cls, tensor: Tensor, raw: Bytes, wide: Wide, precision: Precision) -> "Yardstick":
         """From the reference's output in its own dtype and in the widest."""
         tolerance = tolerance_of(tensor.dtype, precision)
-        native = decode(tensor, raw)
-        with np.errstate(invalid="ignore", over="ignore"):
-            off = np.abs(native - wide)
-        odd = np.flatnonzero(~np.isfinite(off))
-        if odd.size:
-            off[odd] = 0.0
-        rms = _rms(np.delete(wide, odd) if odd.size else wide)
-        allowed = None
-        if tolerance:
-            allowed = tolerance * (np.abs(wide) + rms) + ROUNDING * _max(off)
-        varies = not _is_constant(raw.reshape(-1, raw.size // max(wide.size, 1)))
-        return cls(tensor, raw, wide, allowed, odd, rms, _ratio(_rms(off), rms), varies)
+        size = raw.size // ITEM_BYTES[tensor.dtype]
+        worst, off_squares, squares, finite, alike = _survey(tensor, raw, wide)
+        odd = size - int(finite.sum())
+        rms = _rms(squares, size - odd)
+        floor = tolerance * rms + ROUNDING * float(worst.max(initial=0.0))
+        error = _ratio(_rms(off_squares, size), rms)
+        varies = not 1 < int(alike.sum()) == size
+        return cls(tensor, raw, wide, tolerance, floor, odd, rms, error, varies)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.native_raw.size // ITEM_BYTES[self.tensor.dtype]
+
+    def wide_values(self, piece: slice) -> Any:
+        """These elements of the widest reference, to be read only."""
+        return _wide_values(self.wide, piece)
 
     def measure(self, raw: Bytes) -> tuple[int, float, bool]:
-        """Elements that are wrong, relative error, and whether they all have one value."""
-        if np.array_equal(raw, self.native_raw):
-            return 0, self.native_error, not self.varies
-        items = raw.reshape(-1, raw.size // self.wide.size)
-        constant = _is_constant(items)
-        if self.allowed is None:
-            same = (items == self.native_raw.reshape(items.shape)).all(axis=1)
-            return int((~same).sum()), 0.0, constant
-        output = decode(self.tensor, raw)
-        with np.errstate(invalid="ignore", over="ignore"):
-            off = np.abs(output - self.wide)
-            wrong = ~(off <= self.allowed)
-        if self.odd.size:
-            self._settle_odd(output, off, wrong)
-        return int(wrong.sum()), _ratio(_rms(off), self.rms), constant
+        """Elements that are wrong, relative error, and whether they all have one value.
 
-    def _settle_odd(self, output: Floats, off: Floats, wrong: npt.NDArray[np.bool_]) -> None:
-        """Where the reference overflows, the same infinity or a NaN for a NaN is right."""
-        native = decode(self.tensor, self.native_raw)[self.odd]
-        here = output[self.odd]
-        wrong[self.odd] = ~((here == native) | (np.isnan(here) & np.isnan(native)))
-        off[self.odd] = 0.0
+        Two synchronisations with a GPU; one where the bytes are the reference's own.
+        """
+        if not self.size:
+            return 0, self.native_error, False
+        equal, uniform = self._glance(raw)
+        if equal:
+            return 0, self.native_error, not self.varies
+        xp = namespace(raw)
+        found = table(xp, 3, self.size)
+        with np.errstate(invalid="ignore", over="ignore"):
+            for column, piece in enumerate(pieces(xp, self.size)):
+                found[0, column], found[1, column] = self._right(raw, piece)
+                if uniform:
+                    found[2, column] = _alike(self.tensor, raw, piece)
+        right, squares, alike = fetch(found)
+        error = _ratio(_rms(squares, self.size), self.rms)
+        return self.size - int(right.sum()), error, 1 < int(alike.sum()) == self.size
+
+    def _glance(self, raw: Bytes) -> tuple[bool, bool]:
+        """Whether it is the reference's own bytes, and whether it begins with one value only."""
+        numbers = items(raw, ITEM_BYTES[self.tensor.dtype])
+        begins_uniform = (numbers[:_FIRST] == numbers[:1]).all()
+        equal, uniform = gather([same(raw, self.native_raw), begins_uniform])
+        return bool(equal), bool(uniform)
+
+    def _right(self, raw: Bytes, piece: slice) -> tuple[Any, Any]:
+        """How many elements of the piece are right, and the sum of their squared deviations."""
+        xp = namespace(raw)
+        here, own = part(self.tensor, raw, piece), part(self.tensor, self.native_raw, piece)
+        if not self.tolerance:
+            item_bytes = ITEM_BYTES[self.tensor.dtype]
+            return xp.count_nonzero(items(here, item_bytes) == items(own, item_bytes)), 0.0
+        wide = self.wide_values(piece)
+        output = exact(self.tensor, here)
+        off = output - wide
+        xp.abs(off, out=off)
+        allowed = xp.abs(wide)
+        allowed *= self.tolerance
+        allowed += self.floor
+        right = off <= allowed
+        if self.odd:
+            right, off = _settle_odd(output, exact(self.tensor, own), wide, right, off)
+        xp.multiply(off, off, out=off)
+        return xp.count_nonzero(right), off.sum()
+
+
+def _settle_odd(output: Any, native: Any, wide: Any, right: Any, off: Any) -> tuple[Any, Any]:
+    """Where the reference overflows, the same infinity or a NaN for a NaN is right."""
+    xp = namespace(off)
+    odd = ~xp.isfinite(native - wide)
+    agrees = (output == native) | (xp.isnan(output) & xp.isnan(native))
+    return xp.where(odd, agrees, right), xp.where(odd, 0.0, off)
+
+
+def _survey(tensor: Tensor, raw: Bytes, wide: Wide) -> Any:
+    """For each piece of the finite elements: the largest deviation of the reference in its own
+    dtype, the sum of their squares, the sum of the squared values and their number; and of all
+    elements, how many equal the first."""
+    xp = namespace(raw)
+    size = raw.size // ITEM_BYTES[tensor.dtype]
+    found = table(xp, 5, size)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for column, piece in enumerate(pieces(xp, size)):
+            values = _wide_values(wide, piece)
+            off = exact(tensor, part(tensor, raw, piece)) - values
+            xp.abs(off, out=off)
+            finite = xp.isfinite(off)
+            off, values = (xp.where(finite, each, 0.0) for each in (off, values))
+            found[0, column], found[3, column] = off.max(), xp.count_nonzero(finite)
+            found[1, column], found[2, column] = (_squares(each) for each in (off, values))
+            found[4, column] = _alike(tensor, raw, piece)
+    return fetch(found)
+
+
+def _squares(values: Any) -> Any:
+    return (values * values).sum()
+
+
+def _wide_values(wide: Wide, piece: slice) -> Any:
+    if isinstance(wide, tuple):
+        tensor, raw = wide
+        return exact(tensor, part(tensor, raw, piece)).astype(np.float64, copy=False)
+    return wide[piece]
+
+
+def _alike(tensor: Tensor, raw: Bytes, piece: slice) -> Any:
+    """How many elements of the piece have the same bits as the tensor's first."""
+    numbers = items(raw, ITEM_BYTES[tensor.dtype])
+    return namespace(raw).count_nonzero(numbers[piece] == numbers[:1])
 
 
 @dataclass(frozen=True)
@@ -151,8 +259,18 @@ class Answer:
 
 
 def digest_of(raws: Sequence[Bytes]) -> str:
-    """Equal bytes, equal digests; fast, and no defence against whoever looks for collisions."""
-    return "".join(f"{zlib.crc32(raw.data):08x}{zlib.adler32(raw.data):08x}" for raw in raws)
+    """Equal bytes, equal digests; fast, and no defence against whoever looks for collisions.
+
+    What lies on a GPU has other digests than the same bytes on the host.
+    """
+    return "".join(_digest(raw) for raw in raws)
+
+
+def _digest(raw: Bytes) -> str:
+    if namespace(raw) is np:
+        return f"{zlib.crc32(raw.data):08x}{zlib.adler32(raw.data):08x}"
+    hashed = raw.size.to_bytes(8) + hashes(raw).tobytes()
+    return hashlib.blake2b(hashed, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,34 +288,23 @@ def compare(outputs: list[Bytes], answer: Answer) -> Comparison:
     wrong = total = 0
     errors, rounding, constant = [0.0], [0.0], []
     for raw, yardstick in zip(outputs, answer.yardsticks, strict=True):
-        if yardstick.wide.size == 0:
+        if yardstick.size == 0:
             continue
-        bad, error, same = yardstick.measure(raw)
-        wrong, total = wrong + bad, total + yardstick.wide.size
+        bad, error, same_value = yardstick.measure(raw)
+        wrong, total = wrong + bad, total + yardstick.size
         errors.append(error)
         rounding.append(yardstick.native_error)
-        constant.append(same and yardstick.varies)
+        constant.append(same_value and yardstick.varies)
     share = wrong / total if total else 0.0
     return Comparison(share, max(errors), max(rounding), bool(constant) and all(constant))
 
 
-def _is_constant(items: Bytes) -> bool:
-    few = items[:64]  # where they differ at all, they mostly differ at once
-    return len(items) > 1 and bool((few == items[0]).all() and (items == items[0]).all())
-
-
-def _rms(values: Floats) -> float:
-    if not values.size:
-        return 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.sqrt(np.dot(values, values) / values.size))
+def _rms(squares: Floats, count: int) -> float:
+    """From the pieces' sums of squares."""
+    return math.sqrt(float(squares.sum()) / count) if count else 0.0
 
 
 def _ratio(part: float, whole: float) -> float:
-    if not np.isfinite(part):
+    if not math.isfinite(part):
         return float("inf")
     return part / whole if whole > 0 else part
-
-
-def _max(values: Floats) -> float:
-    return float(values.max()) if values.size else 0.0

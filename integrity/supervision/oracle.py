@@ -12,6 +12,7 @@ from integrity.supervision.backend import Device, must_fit
 from integrity.supervision.compare import Answer, Yardstick, decode
 from integrity.supervision.jitter import encode, is_floating, jitter, perturb
 from integrity.supervision.memory import (
+    ITEM_BYTES,
     BadLayout,
     Block,
     Bytes,
@@ -126,9 +127,9 @@ class Oracle:
     def _edited(self, raws: list[Bytes]) -> list[Bytes]:
         for index, (tensor, raw) in enumerate(zip(self.inputs, raws, strict=True)):
             if is_floating(tensor) and raw.size:
-                values = decode(tensor, raw)
-                values[0] = values[0] * -2 + 1
-                raws[index] = encode(tensor, values)
+                first = slice(0, ITEM_BYTES[tensor.dtype])
+                raws[index] = raw.copy()
+                raws[index][first] = encode(tensor, decode(tensor, raw[first].copy()) * -2 + 1)
                 break
         return raws
 
@@ -176,16 +177,16 @@ class Oracle:
 
     def _wide(
         self, native: tuple[tuple[Tensor, Bytes], ...], raws: Sequence[Bytes]
-    ) -> tuple[Any, ...]:
+    ) -> tuple[tuple[Tensor, Bytes], ...]:
         if self.wide_reference == "float64":
             try:
                 outputs = self._outputs("wide", raws)
                 if [t.shape for t, _ in outputs] == [t.shape for t, _ in native]:
-                    return tuple(decode(tensor, raw) for tensor, raw in outputs)
+                    return outputs
                 self.wide_reference = "its own dtype: in float64 it returns other shapes"
             except WorkerRaised as error:
                 self.wide_reference = f"its own dtype: in float64 it raises {error.error[:80]}"
-        return tuple(decode(tensor, raw) for tensor, raw in native)
+        return native
 
     def half(self, raws: Sequence[Bytes]) -> list[Bytes]:
         """The reference's outputs on inputs rounded to half precision."""

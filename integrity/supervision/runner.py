@@ -219,9 +219,16 @@ class _Experimenter:
                 yield session
 
     def _must_fit(self, slots: int) -> None:
-        # Per role: the blocks, the copy for comparison, the snapshots, and what the worker makes.
-        sets = slots * len(self._experiment.roles) * 4 + len(self._experiment.calls)
-        must_fit(self._device, self._set_bytes() * sets, "the experiment needs", share=0.8)
+        ins, outs = (
+            sum(tensor.size_bytes for tensor in tensors)
+            for tensors in (self._oracle.inputs, self._oracle.outputs)
+        )
+        # Shared blocks, poison and snapshot; what the worker itself returns.
+        role = slots * (ins + 3 * outs) + 2 * outs
+        # Drawn and answered, in the problem's dtypes and in float64, there and here.
+        oracle = 2 * slots * ins + (slots + 2) * 4 * outs
+        needed = role * len(self._experiment.roles) + oracle
+        must_fit(self._device, needed, "the experiment needs", share=0.8)
 
     def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
         """One call by every role, in random order, on the same inputs."""

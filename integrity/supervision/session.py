@@ -172,8 +172,6 @@ class Session:
         self._outputs.poison()
         self._inputs.poison_guards()
         self._inputs.write(raws)
-        for buffers in (self._inputs, self._outputs):
-            buffers.remember()
 
     def _settle(self, call: Call, timeout_s: float) -> dict[str, Any]:
         """Let it say what it has to say, and give late writers time to betray themselves."""

@@ -7,9 +7,10 @@ import numpy as np
 
 from integrity.problem import Problem
 from integrity.run import Call
-from integrity.supervision.compare import TOLERANCE, Answer, Yardstick, decode
+from integrity.supervision.arrays import Bytes, fetch, items, namespace, pieces, table
+from integrity.supervision.compare import TOLERANCE, Answer, Yardstick, decode, part
 from integrity.supervision.jitter import encode, is_floating
-from integrity.supervision.memory import Bytes
+from integrity.supervision.memory import ITEM_BYTES
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.workers import WorkerRaised
 
@@ -27,7 +28,7 @@ def trivial_facts(
     for call in calls:
         raws = oracle.inputs_for(call.inputs[0])
         answer = oracle.answer(call.inputs[0], raws)
-        answers.add(b"".join(raw.tobytes() for raw in answer.native))
+        answers.add(answer.digest)
         for name, outputs in _trivial(oracle, raws, answer).items():
             share = _refused_share(oracle, problem, raws, answer, outputs)
             refused[name] = max(share, refused.get(name, 0.0))
@@ -37,7 +38,7 @@ def trivial_facts(
 
 def _trivial(oracle: Oracle, raws: Sequence[Bytes], answer: Answer) -> dict[str, list[Bytes]]:
     found = {
-        "zeros": [np.zeros_like(raw) for raw in answer.native],
+        "zeros": [namespace(raw).zeros_like(raw) for raw in answer.native],
         "mean": [_mean(yardstick) for yardstick in answer.yardsticks],
     }
     if len(answer.yardsticks) == 1:
@@ -51,9 +52,22 @@ def _trivial(oracle: Oracle, raws: Sequence[Bytes], answer: Answer) -> dict[str,
 
 
 def _mean(yardstick: Yardstick) -> Bytes:
-    if not is_floating(yardstick.tensor) or not yardstick.wide.size:
-        return np.zeros_like(yardstick.native_raw)
-    return encode(yardstick.tensor, np.full(yardstick.wide.size, yardstick.wide.mean()))
+    """The mean of the widest reference, everywhere."""
+    xp = namespace(yardstick.native_raw)
+    filled = xp.zeros_like(yardstick.native_raw)
+    if is_floating(yardstick.tensor) and yardstick.size:
+        item_bytes = ITEM_BYTES[yardstick.tensor.dtype]
+        mean = encode(yardstick.tensor, np.asarray([_mean_value(yardstick)]))
+        items(filled, item_bytes)[:] = xp.asarray(items(mean, item_bytes))
+    return filled  # type: ignore[no-any-return]
+
+
+def _mean_value(yardstick: Yardstick) -> float:
+    xp = namespace(yardstick.native_raw)
+    sums = table(xp, 1, yardstick.size)
+    for column, piece in enumerate(pieces(xp, yardstick.size)):
+        sums[0, column] = yardstick.wide_values(piece).sum()
+    return float(fetch(sums).sum()) / yardstick.size
 
 
 def _refused_share(
@@ -61,14 +75,26 @@ def _refused_share(
 ) -> float:
     if problem.check:
         return 1.0 if oracle.refusal(raws, outputs) else 0.0
-    shares = [0.0]
-    for raw, yardstick in zip(outputs, answer.yardsticks, strict=True):
-        if raw.size != yardstick.native_raw.size or not yardstick.wide.size:
-            continue
-        tolerance = TOLERANCE.get(yardstick.tensor.dtype, 0.0)
-        native = decode(yardstick.tensor, yardstick.native_raw)
-        output = decode(yardstick.tensor, raw)
+    return max(
+        (
+            _far_share(raw, yardstick)
+            for raw, yardstick in zip(outputs, answer.yardsticks, strict=True)
+            if raw.size == yardstick.native_raw.size and yardstick.size
+        ),
+        default=0.0,
+    )
+
+
+def _far_share(raw: Bytes, yardstick: Yardstick) -> float:
+    """Share of elements that are not close to the reference's in its own dtype."""
+    xp, tensor = namespace(raw), yardstick.tensor
+    tolerance = TOLERANCE.get(tensor.dtype, 0.0)
+    close = table(xp, 1, yardstick.size)
+    for column, piece in enumerate(pieces(xp, yardstick.size)):
+        output, native = (
+            decode(tensor, part(tensor, each, piece)) for each in (raw, yardstick.native_raw)
+        )
         with np.errstate(invalid="ignore"):
-            close = np.isclose(output, native, rtol=tolerance, atol=tolerance, equal_nan=True)
-        shares.append(float(1 - close.mean()))
-    return max(shares)
+            near = xp.isclose(output, native, rtol=tolerance, atol=tolerance, equal_nan=True)
+        close[0, column] = xp.count_nonzero(near)
+    return 1 - float(fetch(close).sum()) / yardstick.size

@@ -10,7 +10,7 @@ from integrity.supervision.cuda.driver import Allocation, Driver
 from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised
 from integrity.worker.gate_words import DONE, GATE, PING, PONG, PRELUDE, PREPARED
 
-_FIRST_PATIENCE_S = 1.0
+_FIRST_PATIENCE_S = 0.05
 _PATIENCE_S = 0.25
 _SHORT_PATIENCE_S = 0.02
 _FROZEN_S = 0.5
