@@ -14,7 +14,6 @@ from integrity.errors import CannotJudge
 from integrity.run import Run
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.memory import Block, HostBlock
-from integrity.supervision.workers import Worker
 from integrity.tracers.process import ProcessTree, SchedulerTime, own_clock
 from integrity.worker.gate_page import BEAT, DONE, GATE
 
@@ -57,12 +56,8 @@ class Passage:
 class Gate(Protocol):
     """Holds a worker back until its inputs exist, and sees when it is done."""
 
-    block: Block
+    blocks: tuple[Block, ...]
     """Shared with the worker."""
-
-    def meet(self, worker: Worker) -> None:
-        """Prepare it, while it holds nothing of a submission's."""
-        ...
 
     def patience(self, timeout_s: float) -> float:
         """How long to wait for the worker to say that it is armed before opening all the same."""
@@ -151,8 +146,7 @@ class CpuGate:
 
     def __init__(self) -> None:
         self.block = HostBlock(4096)
-
-    def meet(self, worker: Worker) -> None: ...
+        self.blocks = (self.block,)
 
     def patience(self, timeout_s: float) -> float:
         return timeout_s

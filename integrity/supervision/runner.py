@@ -273,7 +273,15 @@ class _Experimenter:
                 f"{self._bench.deadline.budget_s:.3g} s was spent (--timeout)"
             )
         self._deaths.append(ended.death)
-        self._lost = ended.lost
+        self._lost = ended.lost or not self._device_lives()
+
+    def _device_lives(self) -> bool:
+        """A worker's fault may be seen there first."""
+        try:
+            self._device.settle()
+        except self._device.losses:
+            return False
+        return True
 
     def _judge(
         self,

@@ -72,7 +72,6 @@ class Session:
             Ended: the source raises, never returns, or ends the process.
         """
         try:
-            self._gate.meet(self._worker)
             self._worker.ask(message, timeout_s, descriptors)
             descriptors = [block.descriptor for block in self._blocks()]
             self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
@@ -96,7 +95,7 @@ class Session:
         }
 
     def _blocks(self) -> list[Block]:
-        return [self._inputs.block, self._outputs.block, self._gate.block]
+        return [self._inputs.block, self._outputs.block, *self._gate.blocks]
 
     def turn(self, index: int, call: Call, raws: Sequence[list[Bytes]], timeout_s: float) -> Turn:
         """Make one call with these inputs, one list of tensors for each call in the window.

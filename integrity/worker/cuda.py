@@ -3,6 +3,7 @@
 As everything in the worker, it shares a process with the submission and is trusted with nothing.
 """
 
+import ctypes
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from cuda.bindings import driver
 
 from integrity.worker import loading, serve, tensors, wire
-from integrity.worker.gate_words import DONE, GATE, PING, PONG, PRELUDE, PREPARED
+from integrity.worker.gate_words import DONE, GATE, PRELUDE, PREPARED
 
 _POSIX = driver.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
 _DEVICE = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
@@ -71,6 +72,17 @@ class Block(tensors.Block):
         return place.view(dtype).view(layout["shape"])
 
 
+class HostPage(tensors.Block):
+    """A page of the host's that the device can write to."""
+
+    def __init__(self, descriptor: int, size_bytes: int) -> None:
+        super().__init__(descriptor, size_bytes)
+        mapped = ctypes.addressof(ctypes.c_char.from_buffer(self.bytes))
+        flags = driver.CU_MEMHOSTREGISTER_DEVICEMAP | driver.CU_MEMHOSTREGISTER_PORTABLE
+        _checked((*driver.cuMemHostRegister(mapped, size_bytes, flags), None))
+        self.address = int(_checked(driver.cuMemHostGetDevicePointer(mapped, 0)))
+
+
 class CudaWorker(serve.Worker):
     """One role's process on a device."""
 
@@ -86,21 +98,12 @@ class CudaWorker(serve.Worker):
     def _finish(self) -> None:
         torch.cuda.synchronize()
 
-    def _gate(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        self._words = Block(descriptors[0], message["bytes"]).address
-        return {"attached": True}
-
-    def _ping(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        """A call of nothing at all."""
-        self._await(PING, message["k"])
-        self._tell(PONG, message["k"])
-        wire.send(self._control, {"armed": message["k"]})
-        return {"done": message["k"]}
-
     def _attach_gate(
         self, descriptors: list[int], message: wire.Message
     ) -> tuple[tensors.Block, tensors.Block]:
         sizes = message["sizes"]
+        self._words = Block(descriptors[2], sizes[2]).address
+        self._page = HostPage(descriptors[3], sizes[3])
         inputs = Block(descriptors[0], sizes[0], writable=not message["read_only"])
         return inputs, Block(descriptors[1], sizes[1])
 
@@ -110,12 +113,12 @@ class CudaWorker(serve.Worker):
         number = message["k"]
         if self._ready is not None:
             self._warm(number)
-        self._await(GATE, number)
+        self._await(self._words + GATE, number)
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         try:
             returned = call(self._kernel, slots, start, end)
         finally:
-            self._tell(DONE, number)
+            self._tell(self._page.address + DONE, number)
         wire.send(self._control, {"armed": number})
         torch.cuda.synchronize()
         self._last = (returned, slots[-1][2])
@@ -130,18 +133,18 @@ class CudaWorker(serve.Worker):
 
     def _warm(self, number: int) -> None:
         """The null's output is written after the flush, as one that was just computed is."""
-        self._await(PRELUDE, number)
+        self._await(self._words + PRELUDE, number)
         for tensor in self._ready or ():
             tensor.fill_(number % 7)
-        self._tell(PREPARED, number)
+        self._tell(self._words + PREPARED, number)
 
-    def _await(self, word: int, number: int) -> None:
+    def _await(self, address: int, number: int) -> None:
         stream = torch.cuda.current_stream().cuda_stream
-        _checked((*driver.cuStreamWaitValue32(stream, self._words + word, number, _AT_LEAST), None))
+        _checked((*driver.cuStreamWaitValue32(stream, address, number, _AT_LEAST), None))
 
-    def _tell(self, word: int, number: int) -> None:
+    def _tell(self, address: int, number: int) -> None:
         stream = torch.cuda.current_stream().cuda_stream
-        _checked((*driver.cuStreamWriteValue32(stream, self._words + word, number, 0), None))
+        _checked((*driver.cuStreamWriteValue32(stream, address, number, 0), None))
 
 
 def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any], start: Any, end: Any) -> Any:

@@ -3,10 +3,10 @@
 Everything that is enqueued runs in order. `Driver` is the interface at which tests put a fake.
 """
 
+import ctypes
 import os
+from collections.abc import Callable
 from typing import Any, Protocol
-
-import numpy as np
 
 from integrity.errors import CannotJudge
 from integrity.supervision.memory import Bytes
@@ -14,7 +14,7 @@ from integrity.supervision.memory import Bytes
 FLUSH_FACTOR = 4
 """The buffer written to push everything else out of L2, in sizes of that cache."""
 
-_NOT_READY = 600  # cudaErrorNotReady
+_THREADS = 1024
 
 
 class Allocation(Protocol):
@@ -30,7 +30,7 @@ class Allocation(Protocol):
 
 
 class Driver(Protocol):
-    """One device's context, and one stream in it at a time."""
+    """One device's context, and one stream in it."""
 
     xp: Any
     losses: tuple[type[Exception], ...]
@@ -38,16 +38,8 @@ class Driver(Protocol):
     uuid: str
     l2_bytes: int
 
-    lanes: int
-    """Streams to choose from. A device serves its streams from a few queues, and one that waits
-    holds up what shares its queue: under MPS by 2 us a launch on an H200."""
-
     def allocate(self, size_bytes: int) -> Allocation:
         """Memory that can be passed on as a descriptor."""
-        ...
-
-    def take(self, lane: int) -> None:
-        """Finish what was enqueued, and use that stream from now on."""
         ...
 
     def free_bytes(self) -> int: ...
@@ -64,28 +56,14 @@ class Driver(Protocol):
         """Enqueue: wait until that word is at least this."""
         ...
 
-    def hold(self) -> None:
-        """Enqueue: wait for `go`, so that no host lag comes between what follows."""
+    def opening(
+        self, block: Bytes, places: Any, right: Bytes, gate: int, number: int
+    ) -> Callable[[], None]:
+        """Ready to launch: stamp, put the right bytes in place, write the gate's word."""
         ...
 
-    def unveil(self, block: Bytes, places: Any, right: Bytes, gate: int, number: int) -> None:
-        """Enqueue: stamp, put the right bytes in place, write the gate's word."""
-        ...
-
-    def glimpse(self, block: Bytes, places: Any, seen: Bytes) -> None:
-        """Enqueue: read these places, stamp."""
-        ...
-
-    def reached_hold(self) -> bool:
-        """Whether all that was enqueued before the last hold is done."""
-        ...
-
-    def go(self) -> None:
-        """Let the stream go on past its last hold, now."""
-        ...
-
-    def idle(self) -> bool:
-        """Whether all that was enqueued is done."""
+    def closing(self, block: Bytes, places: Any, seen: Bytes) -> Callable[[], None]:
+        """Ready to launch: read these places, stamp."""
         ...
 
     def elapsed_us(self) -> float:
@@ -188,8 +166,6 @@ class VmmAllocation:
 class CudaDriver:
     """The real one: CuPy for arrays, kernels and the streams, cuda-bindings for the rest."""
 
-    lanes = 4
-
     def __init__(self, index: int, cupy: Any, api: Any) -> None:
         self.xp = cupy
         self._api, self._index = api, index
@@ -200,33 +176,20 @@ class CudaDriver:
         self.name = properties["name"].decode()
         self.uuid = bytes(properties["uuid"]).hex()
         self.l2_bytes = int(properties["l2CacheSize"])
-        self._streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(self.lanes)]
+        self._stream = cupy.cuda.Stream(non_blocking=True)
         self._rescue = cupy.cuda.Stream(non_blocking=True)
-        self._stream = self._streams[0]
         self._stream.use()
         module = cupy.RawModule(code=_SOURCE)
-        self._unveil, self._glimpse = (module.get_function(n) for n in ("unveil", "glimpse"))
+        functions = [module.get_function(name) for name in ("unveil", "glimpse")]
+        self._unveil, self._glimpse = (function.kernel.ptr for function in functions)
+        self._module = module
         self._stamps = cupy.zeros(2, dtype=cupy.uint64)
         self._flushed = cupy.empty(FLUSH_FACTOR * self.l2_bytes // 4, dtype=cupy.uint32)
         self._runtime = runtime
-        self._count = self._held = 0
-        self._start = self._host_word()
-        self._before_hold = cupy.cuda.Event(disable_timing=True)
-
-    def _host_word(self) -> Any:
-        memory = self.xp.cuda.alloc_pinned_memory(4096)
-        word = np.frombuffer(memory, dtype=np.uint32, count=1)
-        word[0] = 0
-        self._start_address = int(memory.ptr)
-        return word
+        self._count = 0
 
     def allocate(self, size_bytes: int) -> VmmAllocation:
         return VmmAllocation(self._api, self.xp, self._index, size_bytes)
-
-    def take(self, lane: int) -> None:
-        self.settle()
-        self._stream = self._streams[lane]
-        self._stream.use()
 
     def free_bytes(self) -> int:
         pool = self.xp.get_default_memory_pool()
@@ -243,33 +206,35 @@ class CudaDriver:
         at_least = self._api.CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ
         checked(self._api.cuStreamWaitValue32(self._stream.ptr, address, number, at_least))
 
-    def hold(self) -> None:
-        self._held += 1
-        self._before_hold.record(self._stream)
-        self.wait(self._start_address, self._held)
+    def opening(
+        self, block: Bytes, places: Any, right: Bytes, gate: int, number: int
+    ) -> Callable[[], None]:
+        return self._launch(
+            self._unveil, self._stamps, block, places, right, int(places.size),
+            ctypes.c_uint64(gate), ctypes.c_uint32(number),
+        )  # fmt: skip
 
-    def unveil(self, block: Bytes, places: Any, right: Bytes, gate: int, number: int) -> None:
-        size, word, value = np.int32(places.size), np.uint64(gate), np.uint32(number)
-        arguments = (self._stamps, block, places, right, size, word, value)
-        self._unveil((1,), (1024,), arguments)
+    def closing(self, block: Bytes, places: Any, seen: Bytes) -> Callable[[], None]:
+        return self._launch(self._glimpse, self._stamps, block, places, seen, int(places.size))
 
-    def glimpse(self, block: Bytes, places: Any, seen: Bytes) -> None:
-        arguments = (self._stamps, block, places, seen, np.int32(places.size))
-        self._glimpse((1,), (1024,), arguments)
+    def _launch(self, function: int, *arguments: Any) -> Callable[[], None]:
+        """One block of threads, everything that takes time done beforehand."""
+        values = [
+            ctypes.c_int32(each) if isinstance(each, int)
+            else ctypes.c_uint64(each.data.ptr) if isinstance(each, self.xp.ndarray)
+            else each
+            for each in arguments
+        ]  # fmt: skip
+        pointers = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
+        address, stream = ctypes.addressof(pointers), self._stream.ptr
+        launch = self._api.cuLaunchKernel
 
-    def reached_hold(self) -> bool:
-        return self._done(self._runtime.eventQuery(self._before_hold.ptr))
+        def now() -> None:
+            status = launch(function, 1, 1, 1, _THREADS, 1, 1, 0, stream, address, 0)
+            checked(status)
+            assert values and pointers  # alive until here
 
-    def go(self) -> None:
-        self._start[0] = self._held
-
-    def idle(self) -> bool:
-        return self._done(self._runtime.streamQuery(self._stream.ptr))
-
-    def _done(self, status: int) -> bool:
-        if status not in (0, _NOT_READY):
-            raise LostError(f"CUDA error {status}")
-        return status == 0
+        return now
 
     def elapsed_us(self) -> float:
         first, second = map(int, self._stamps.get())
