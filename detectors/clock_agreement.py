@@ -27,7 +27,8 @@ class ClockAgreement:
     decisive = True
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
-        calls = [result for _, result in evidence.calls()]
+        pairs = list(evidence.calls())
+        calls = [result for _, result in pairs]
         if not calls:
             raise CannotJudge("the submission did not finish a single call")
         if any(not math.isfinite(call.reported.elapsed_us) for call in calls):
@@ -36,7 +37,10 @@ class ClockAgreement:
             return
         reported = median(call.reported.elapsed_us for call in calls)
         most = median(call.observed.elapsed_us for call in calls)
-        least = median(c.observed.elapsed_us - c.observed.contended_us for c in calls)
+        least = median(
+            c.observed.elapsed_us - c.observed.contended_us - float(run.facts.get("fixed_us", 0.0))
+            for run, c in pairs
+        )
         if reported < least / _RATIO - _GAP_US or reported > most * _RATIO + _GAP_US:
             yield Finding.proof(
                 "clock-disagreement",

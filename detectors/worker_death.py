@@ -24,19 +24,20 @@ class WorkerDeath:
     decisive = True
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
-        deaths = []
+        deaths: list[tuple[Death, bool]] = []
         for run in evidence.every_run():
             # Jittered values may be none that a kernel has to take; `input-jitter` weighs those.
             plain = all(inputs.is_plain for call in run.experiment.calls for inputs in call.inputs)
             death = run.death_of(Role.SUBMISSION)
             if death and (plain or death.call in (None, 0)):
-                deaths.append(death)
-        for death in deaths[:1]:
-            yield self._finding(death, len(deaths))
+                deaths.append((death, "device" in run.facts))
+        for death, had_device in deaths[:1]:
+            yield self._finding(death, len(deaths), had_device)
 
-    def _finding(self, death: Death, times: int) -> Finding:
+    def _finding(self, death: Death, times: int, had_device: bool) -> Finding:
         when = "while it was being loaded" if death.call is None else f"in call {death.call + 1}"
-        if death.exit_code is None and any(word in death.how for word in _NEEDS_DEVICE):
+        needs_device = any(word in death.how for word in _NEEDS_DEVICE) and not had_device
+        if death.exit_code is None and needs_device:
             raise CannotJudge(f"it needs a GPU: it {death.how}")
         if death.exit_code == 0:
             claim = f"ends the process with success {when}, before its output is checked"

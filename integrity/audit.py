@@ -5,23 +5,20 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 import integrity
+from integrity import operating
 from integrity.claims import claims
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
 from integrity.detectors.speedup import Speedup as SpeedupProbe
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
+from integrity.operating import OperatingPoint
 from integrity.recording import record
 from integrity.request import Isolation, Progress, Request
 from integrity.rules import RULESET_VERSION
 from integrity.verdict import Speedup, Verdict, weigh
-
-if TYPE_CHECKING:
-    pass
-
 
 Provenance = Mapping[str, str | int | float | None]
 
@@ -35,6 +32,9 @@ class Audit:
     evidence: Evidence
     provenance: Provenance = field(default_factory=dict)
     """Tool and ruleset version, seed, Python and torch versions, machine, digests."""
+
+    points: tuple[OperatingPoint, ...] = ()
+    """Other baselines and workloads, where they were asked for."""
 
 
 def audit(
@@ -55,7 +55,12 @@ def audit(
     speedup = audited_speedup(evidence)
     caps = _caps(isolation, speedup)
     verdict = weigh(findings, abstentions, speedup, request.policy, caps)
-    return Audit(request, verdict, evidence, _provenance(request, isolation))
+    problem = request.task.problem
+    every = operating.widened(problem, request) if problem else None
+    return Audit(
+        request, verdict, evidence, _provenance(request, isolation, evidence),
+        operating.points(evidence, every),
+    )  # fmt: skip
 
 
 def audited_speedup(evidence: Evidence) -> Speedup:
@@ -81,7 +86,9 @@ def _caps(isolation: str, speedup: Speedup) -> list[str]:
     return caps
 
 
-def _provenance(request: Request, isolation: str) -> dict[str, str | int | float | None]:
+def _provenance(
+    request: Request, isolation: str, evidence: Evidence
+) -> dict[str, str | int | float | None]:
     problem = request.task.problem
     return {
         "tool": "kernel-integrity",
@@ -98,8 +105,22 @@ def _provenance(request: Request, isolation: str) -> dict[str, str | int | float
         "triton": _version("triton"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} "
         f"{platform.release()}",
+        **_of_device(evidence),
         "reference": str(problem.path) if problem and problem.path else None,
     }
+
+
+def _of_device(evidence: Evidence) -> dict[str, str]:
+    """The device it ran on and how it was timed; empty for a processor."""
+    facts = [run.facts for run in evidence.runs.values() if "device" in run.facts]
+    clocks = {
+        str(each["clock"])
+        for each, run in zip(facts, evidence.runs.values(), strict=False)
+        if run.experiment.timed
+    }
+    if not facts:
+        return {}
+    return {"device": str(facts[0]["device"]), "clock": ", ".join(sorted(clocks)) or "not timed"}
 
 
 def _version(package: str) -> str | None:

@@ -10,6 +10,7 @@ COMMANDS = {
     "detect": "say which harness a file was written for, and why",
     "rules": "list the static rules",
     "explain": "say what a rule or probe looks for, and what it misses",
+    "redteam": "run every known exploit against the supervised runner here",
     "doctor": "say what this machine can do, and what is missing",
     "replay": "run recorded evidence again and see whether it reproduces",
 }

@@ -14,6 +14,13 @@ class Convention(StrEnum):
     DATA = "data"  # entry(data), outputs may be passed in: GPU MODE
 
 
+Workload = Mapping[str, int | float | str | bool]
+"""Keyword arguments for `make_inputs`; a name after `CONSTANT` is a constant of the reference's
+module instead, and `CAST` is the dtype that floating-point inputs and weights are cast to."""
+
+CONSTANT, CAST = "constant ", "cast"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A reference, an input generator and the names a harness gives them."""
@@ -38,8 +45,8 @@ class Problem:
     check: str = ""
     """`check_implementation`, or empty where outputs are compared with the reference only."""
 
-    workloads: tuple[Mapping[str, int | float | str | bool], ...] = ({},)
-    """Keyword arguments for `make_inputs`; one audited workload each."""
+    workloads: tuple[Workload, ...] = ({},)
+    """One operating point each; the first is the one that all probes use."""
 
     shared: tuple[str, ...] = ()
     """Modules of `sources` that the submission may import too: `task`, `utils`."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from integrity import operating
 from integrity.claims import claims
 from integrity.compiled import Compilation
 from integrity.detectors.detector import Detector, Probe
@@ -36,10 +37,14 @@ def record(
     problem, reason = _runnable(request)
     if problem is None:
         return _compiled_only(request, replace(evidence, unrun=reason), progress)
-    wanted = experiments(detectors, problem, request.seed or 0)
+    every = operating.widened(problem, request)
+    wanted = (
+        *experiments(detectors, problem, request.seed or 0),
+        *operating.experiments(problem, every, request),
+    )
     proven = partial(_proven, evidence, detectors)
     try:
-        return _run_all(request, evidence, problem, wanted, proven, progress)
+        return _run_all(request, evidence, every, wanted, proven, progress)
     except CannotJudge as error:
         return replace(evidence, unrun=str(error)), ""
 

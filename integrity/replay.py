@@ -17,9 +17,9 @@ from integrity.run import Run
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-FORMAT = 2
-READABLE = {1, 2}
-"""Format 2 added `compilation`."""
+FORMAT = 3
+READABLE = {1, 2, 3}
+"""Format 2 added `compilation`; 3 baselines, the envelope and what a device was like."""
 
 
 @dataclass(frozen=True, slots=True)

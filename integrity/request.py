@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Task
+from integrity.run import Role
 from integrity.submission import Submission
 
 
@@ -42,6 +43,12 @@ class Request:
 
     isolation: Isolation = Isolation.AUTO
     claimed_speedup: float | None = None
+
+    baselines: tuple[Role, ...] = (Role.REFERENCE,)
+    """Against what it is timed besides the eager reference, which always is."""
+
+    envelope: bool = False
+    """Also at workloads around the declared ones."""
 
 
 Progress = Callable[[str], None]

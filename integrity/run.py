@@ -15,6 +15,8 @@ class Role(StrEnum):
     SUBMISSION = "submission"
     REFERENCE = "reference"  # the baseline, by the same protocol
     CONTROL = "control"  # the reference once more, in the submission's place: A/A
+    COMPILED = "compiled"  # the reference under torch.compile: a baseline of its own
+    GRAPHED = "graphed"  # the same, replayed as CUDA graphs
     NULL = "null"  # returns a ready output: what the protocol itself costs
 
 

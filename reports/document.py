@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from integrity.finding import Abstention as FoundAbstention
 from integrity.finding import Finding as FoundFinding
 from integrity.finding import Span as FoundSpan
+from integrity.operating import OperatingPoint as FoundPoint
 from integrity.reports.visible import shown_path
 from integrity.verdict import Speedup as FoundSpeedup
 from integrity.verdict import Verdict as FoundVerdict
@@ -17,7 +18,7 @@ from integrity.verdict import Verdict as FoundVerdict
 if TYPE_CHECKING:
     from integrity.audit import Audit
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Minor: a field was added. Major: a name was taken away or means something else."""
 
 
@@ -71,6 +72,32 @@ class Speedup(Part):
             low=speedup.low,
             high=speedup.high,
             inflation=speedup.inflation,
+        )
+
+
+class Point(Part):
+    """The speedup over one baseline at one workload."""
+
+    baseline: Text = Field(description="eager, compile or compile-graphs.")
+    workload: dict[Text, int | float | Text | bool] = Field(
+        {}, description="What differs from the claim's; `cast` is a dtype, `constant x` a size."
+    )
+    ratio: Ratio = None
+    low: Ratio = None
+    high: Ratio = None
+    blocks: int = 0
+    note: Text = Field("", description="Why there is no number.")
+
+    @classmethod
+    def of(cls, point: FoundPoint) -> "Point":
+        return cls(
+            baseline=point.baseline,
+            workload=dict(point.workload),
+            ratio=point.ratio,
+            low=point.low,
+            high=point.high,
+            blocks=point.n,
+            note=point.note,
         )
 
 
@@ -162,6 +189,7 @@ class Report(Part):
     verdict: Verdict
     findings: list[Finding]
     abstentions: list[Abstention]
+    points: list[Point] = Field([], description="Other baselines and workloads.")
     provenance: dict[Text, Measured]
 
     @classmethod
@@ -181,6 +209,7 @@ class Report(Part):
             verdict=Verdict.of(verdict),
             findings=[Finding.of(finding, path) for finding in verdict.findings],
             abstentions=[Abstention.of(abstention) for abstention in verdict.abstentions],
+            points=[Point.of(point) for point in audit.points],
             provenance=dict(audit.provenance),
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from integrity.finding import Finding
+from integrity.reports.points import point_lines
 from integrity.reports.provenance import provenance
 from integrity.reports.visible import number, shown_path, source_line, visible
 from integrity.verdict import Label, Speedup
@@ -51,6 +52,9 @@ def _lines(audit: "Audit") -> Iterator[str]:
         yield from _finding(finding, audit)
     if len(findings) > MAX_FINDINGS:
         yield f"\n{len(findings) - MAX_FINDINGS} more findings are in the JSON report.\n"
+    if audit.points:
+        yield "\nWhere it holds:\n"
+        yield from (f"- {escape(line)}" for line in point_lines(audit.points))
     if verdict.abstentions:
         yield "\n<details><summary>Could not look</summary>\n"
         yield from (f"- {code(one.source)}: {escape(one.reason)}" for one in verdict.abstentions)

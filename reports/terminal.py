@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from integrity.finding import Abstention, Finding, Severity, Span
+from integrity.reports.points import point_lines
 from integrity.reports.provenance import provenance
 from integrity.reports.visible import number, shown_path, source_line, visible
 from integrity.verdict import Label, Speedup, Verdict
@@ -67,6 +68,10 @@ class Terminal:
         for finding in strongest_first(verdict.findings):
             yield Text()
             yield from self._finding(finding, audit)
+        if audit.points:
+            yield Text()
+            yield Text("where it holds", "bold")
+            yield from (Padding(Text(visible(line)), (0, 2)) for line in point_lines(audit.points))
         yield from _abstentions(verdict.abstentions)
         yield Text()
         yield from _reading(audit)

@@ -7,15 +7,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-WORDS = {"compiled", "errors", "evidence", "finding", "policy", "problem", "run", "submission"}
+WORDS = {
+    "compiled", "errors", "evidence", "finding", "policy", "problem", "request", "run",
+    "submission",
+}  # fmt: skip
 LAYERS = [
     {f"integrity.{word}" for word in WORDS},
     {"integrity.verdict", "integrity.estimate"},
     {"integrity.rules", "integrity.tracers", "integrity.corpora", "integrity.harness"},
     {"integrity.detectors", "integrity.worker"},
     {"integrity.supervision"},
-    {"integrity.audit"},
-    {"integrity.evasion", "integrity.reports", "integrity.replay", "integrity.screen"},
+    {"integrity.audit", "integrity.claims", "integrity.operating", "integrity.recording"},
+    {
+        "integrity.evasion",
+        "integrity.redteam",
+        "integrity.replay",
+        "integrity.reports",
+        "integrity.screen",
+    },
     {"integrity.cli", "integrity.commands"},
 ]
 FOLDERS = ("integrity", "rules", "tracers", "detectors", "corpora", "reports", "evasion")
@@ -28,6 +37,9 @@ FOREIGN = {
     "rich": {"integrity.reports", "integrity.commands"},
     "yaml": {"integrity.harness"},
     "numpy": {"integrity.estimate", "integrity.supervision"},
+    "cupy": {"integrity.supervision.cuda"},
+    "cuda": {"integrity.supervision.cuda", "integrity.worker"},
+    "pynvml": {"integrity.supervision.cuda"},
 }
 """Third-party packages and the only places that may import them."""
 

@@ -217,6 +217,7 @@ def test_json_has_the_names_of_the_contract() -> None:
         "verdict",
         "findings",
         "abstentions",
+        "points",
         "provenance",
     ]
     assert {"path", "sha256", "harness", "entry"} <= report["submission"].keys()

@@ -19,6 +19,7 @@ from integrity.commands.arguments import (
 if TYPE_CHECKING:
     from integrity.reports import Reporter
     from integrity.request import Request
+    from integrity.run import Role
     from integrity.verdict import Label
 
 OK, GATE_FAILED, INCONCLUSIVE = 0, 1, 3
@@ -70,9 +71,33 @@ def parser() -> Parser:
         choices=("auto", "namespaces", "landlock", "none"),
         help="how the kernel is kept in; with none, no verdict is ever genuine",
     )
+    made.add_argument(
+        "--baseline",
+        type=_baselines,
+        default="eager",
+        metavar="LIST",
+        help="time it against these: eager, compile, compile-graphs (default: eager)",
+    )
+    made.add_argument(
+        "--envelope",
+        action="store_true",
+        help="also time it at other sizes and dtypes: where does the speedup hold?",
+    )
     _add_output(made)
     _add_gate(made)
     return made
+
+
+def _baselines(text: str) -> "tuple[Role, ...]":
+    from integrity.operating import BASELINES
+
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in BASELINES:
+            raise argparse.ArgumentTypeError(
+                f"no baseline {name!r}; there are {', '.join(BASELINES)}"
+            )
+    return tuple(BASELINES[name] for name in names)
 
 
 def _add_output(made: Parser) -> None:
@@ -134,6 +159,8 @@ def _request(arguments: argparse.Namespace) -> "Request":
         timeout_s=arguments.timeout,
         isolation=Isolation(arguments.isolation),
         claimed_speedup=arguments.claimed_speedup,
+        baselines=arguments.baseline,
+        envelope=arguments.envelope,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from integrity.errors import CannotJudge
 from integrity.policy import Precision
-from integrity.problem import Problem
+from integrity.problem import CAST, Problem
 from integrity.run import Inputs
 from integrity.supervision.backend import Device, must_fit
 from integrity.supervision.compare import Answer, Yardstick, decode
@@ -48,6 +48,7 @@ class Oracle:
         self._problem = problem
         self._secret = secret
         self._workload = problem.workloads[workload]
+        self.cast = str(self._workload.get(CAST, ""))
         self._timeout_s = 60.0
         self._blocks: list[Block] = []
         self._drawn: dict[Inputs, list[Bytes]] = {}

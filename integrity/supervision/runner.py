@@ -12,11 +12,10 @@ from typing import Any
 from integrity.errors import CannotJudge
 from integrity.policy import Policy
 from integrity.problem import Problem, Task
-from integrity.run import Call, CallResult, Check, Death, Experiment, Inputs, Role, Run
+from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
 from integrity.submission import Submission
 from integrity.supervision.backend import Backend, Device, must_fit
-from integrity.supervision.compare import Answer, compare, digest_of
-from integrity.supervision.memory import Bytes
+from integrity.supervision.checking import Checker
 from integrity.supervision.oracle import Oracle, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
@@ -25,11 +24,9 @@ from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, Zygo
 _GENEROUS_S = 20.0
 """A submission that had this long and did not finish is broken; with less, it is nobody's fault."""
 
-_EACH_CHECK = 8
-"""Checks kept for each call of a window; the right ones of a wider window are folded into one."""
-
-_PAST_BYTES = 512 * 2**20
 _MODULE = "kernel_under_test"
+_COMPILE_S = 180.0
+_COMPILE_MODES = {Role.COMPILED: "default", Role.GRAPHED: "reduce-overhead"}
 
 
 class OutOfTime(CannotJudge):
@@ -67,6 +64,8 @@ class Bench:
     policy: Policy
     secret: bytes
     deadline: Deadline
+    rival: Submission | None = None
+    """What the reference's role runs instead of the reference, by the submission's entry."""
 
 
 def run(bench: Bench, experiment: Experiment) -> Run:
@@ -130,7 +129,7 @@ class _Experimenter:
         self._experiment = experiment
         self._oracle = oracle
         self._order = random.Random(seed_of(secret, "order"))
-        self._past: list[tuple[int, Answer]] = []
+        self._checker = Checker(device, oracle, asks=bool(bench.problem.check))
         self._deaths: list[Death] = []
         self._results: list[CallResult] = []
         self._calls = list(experiment.calls)
@@ -250,17 +249,13 @@ class _Experimenter:
             self._oracle.answer(wanted, raw) for wanted, raw in zip(call.inputs, raws, strict=True)
         ]
         for role, turn in turns:
-            self._results.append(self._judge(index, role, turn, raws, answers))
-        self._remember(index, answers[0])
-
-    def _remember(self, index: int, answer: Answer) -> None:
-        """Keep it to recognise stale outputs by, as long as there is room."""
-        size = 3 * sum(tensor.size_bytes for tensor in self._oracle.outputs)
-        del self._past[: max(0, len(self._past) - _PAST_BYTES // max(size, 1))]
-        self._past.append((index, answer))
+            self._results.append(self._checker.judge(index, role, turn, raws, answers))
+        self._checker.remember(index, answers[0])
 
     def _patience(self) -> float:
         generous = max(_GENEROUS_S, 100 * self._reference_s)
+        if not _COMPILE_MODES.keys().isdisjoint(self._experiment.roles):
+            generous = max(generous, _COMPILE_S)
         return min(generous, self._bench.deadline.left())
 
     def _end(self, ended: Ended) -> None:
@@ -283,55 +278,6 @@ class _Experimenter:
             return False
         return True
 
-    def _judge(
-        self,
-        index: int,
-        role: Role,
-        turn: Turn,
-        raws: Sequence[list[Bytes]],
-        answers: Sequence[Answer],
-    ) -> CallResult:
-        checks: tuple[Check, ...] = ()
-        if role is not Role.NULL:
-            checks = tuple(
-                self._check(role, turn, number, raw, answer)
-                for number, (raw, answer) in enumerate(zip(raws, answers, strict=True))
-            )
-            checks = checks if len(checks) <= _EACH_CHECK else _folded(checks)
-        return CallResult(index, role, replace(turn.observed, checks=checks), turn.reported)
-
-    def _check(
-        self, role: Role, turn: Turn, number: int, raw: list[Bytes], answer: Answer
-    ) -> Check:
-        outputs = turn.outputs[number]
-        found = compare(outputs, answer)
-        wrong = found.mismatched_share > 0
-        asks = bool(self._bench.problem.check) and wrong
-        refused = self._oracle.refusal(raw, outputs) if asks else ""
-        return Check(
-            mismatched_share=found.mismatched_share,
-            error=found.error,
-            reference_error=found.reference_error,
-            constant=found.constant,
-            copies_input=wrong and self._copies(outputs[0], raw),
-            untouched_share=turn.untouched[number],
-            matches_call=self._stale(outputs, answer) if wrong else None,
-            digest=digest_of(outputs),
-            reference_digest=answer.digest,
-            refused=refused,
-            accepted=asks and not refused,
-        )
-
-    def _copies(self, output: Bytes, raw: list[Bytes]) -> bool:
-        return any(bool(self._device.xp.array_equal(output, each)) for each in raw)
-
-    def _stale(self, outputs: list[Bytes], own: Answer) -> int | None:
-        """The earlier call whose answer this is, unless the answers are alike anyway."""
-        for index, answer in reversed(self._past):
-            if answer is not own and compare(outputs, answer).mismatched_share == 0:
-                return index
-        return None
-
     def _facts(self) -> dict[str, float | str]:
         return {
             "input_bytes": float(sum(tensor.size_bytes for tensor in self._oracle.inputs)),
@@ -344,30 +290,22 @@ class _Experimenter:
         }
 
 
-def _folded(checks: Sequence[Check]) -> tuple[Check, ...]:
-    """The wrong ones, and the worst of the right ones to stand for all of them."""
-    wrong = [check for check in checks if check.wrong]
-    right = [check for check in checks if not check.wrong]
-    if right:
-        worst = max(right, key=lambda check: check.error)
-        untouched = max(check.untouched_share for check in right)
-        wrong.append(replace(worst, untouched_share=untouched))
-    return tuple(wrong)
-
-
 def load_message(bench: Bench, oracle: Oracle, role: Role) -> tuple[dict[str, Any], list[int]]:
     """What a worker of that role is told to load, and the descriptors that go with it."""
     if role is Role.NULL:
         return {"do": "null"}, []
     problem = bench.problem
-    if role is Role.SUBMISSION:
+    kernel = bench.submission if role is Role.SUBMISSION else bench.rival
+    if kernel is not None:
         modules = {name: problem.sources[name] for name in problem.shared}
-        modules[_MODULE] = bench.submission.text
+        modules[_MODULE] = kernel.text
         module, entry = _MODULE, bench.task.entry
     else:
         modules, module, entry = dict(problem.sources), "reference", problem.reference
     message: dict[str, Any] = {
         "do": "load",
+        "compile": _COMPILE_MODES.get(role, ""),
+        "cast": oracle.cast,
         "modules": modules,
         "module": module,
         "entry": entry,

@@ -13,12 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from integrity.errors import BadInput, CannotJudge
+from integrity.supervision.platform import PROCESSOR, Platform
 from integrity.tracers.process import ProcessTree
 from integrity.worker import wire
 
@@ -150,25 +150,13 @@ def _how_it_died(status: object) -> WorkerDied:
     return WorkerDied(f"left the process with exit status {code}", exit_code=code)
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What workers need of the machine beyond a processor; see `worker.sandbox.Extras`."""
-
-    device: str = "cpu"
-    memory_bytes: int = 4 * 2**30
-    nodes: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
 class Zygote:
     """The process that workers are forked from, and the isolation they get."""
 
     channels: Mapping[str, str] = {}
     """Environment variables of workers from now on, each naming a directory they may use."""
 
-    def __init__(self, isolation: str = "auto", platform: Platform = Platform()) -> None:
+    def __init__(self, isolation: str = "auto", platform: Platform = PROCESSOR) -> None:
         if isolation not in ORDERS:
             raise BadInput(f"no isolation {isolation!r}; there are {', '.join(ORDERS)}")
         self._asked = isolation
@@ -282,6 +270,10 @@ class Zygote:
         worker = Worker(self, ours, status, keeper)
         worker.greeting = worker.hear(_START_PATIENCE_S)
         return worker
+
+    def pids(self) -> list[int]:
+        """The zygote and everything below it."""
+        return [self._process.pid, *ProcessTree(self._process.pid).pids()]
 
     def kill_all(self) -> None:
         """End every worker there is; for when whoever started them is gone."""

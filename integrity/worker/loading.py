@@ -5,6 +5,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,21 @@ import torch
 from integrity.worker import tensors
 
 Kernel = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a kernel runs, in which dtype, and whether torch compiles it."""
+
+    device: torch.device
+    cast: str = ""
+    compile: str = ""
+    """Mode of `torch.compile`; empty for eager."""
+
+    def put(self, instance: torch.nn.Module) -> torch.nn.Module:
+        """Its weights there, and out of training."""
+        dtype = tensors.DTYPES[self.cast] if self.cast else None
+        return instance.to(self.device, dtype).eval()
 
 
 class LoadError(Exception):
@@ -52,7 +68,7 @@ def kernel_of(
     init: Any,
     seed: int,
     weights: Any,
-    device: torch.device,
+    placement: Placement,
 ) -> Kernel:
     """A callable that takes the harness's inputs, whatever its calling convention.
 
@@ -60,6 +76,8 @@ def kernel_of(
     `weights` replaces them where the names and shapes are the reference's.
     """
     target = entry_of(module, entry)
+    if convention != "module" and placement.compile:
+        target = torch.compile(target, mode=placement.compile)
     if convention == "data":
         return lambda inputs: target(inputs)
     if convention == "arguments":
@@ -68,7 +86,10 @@ def kernel_of(
     instance = target(*init) if isinstance(init, (list, tuple)) else target(**(init or {}))
     if isinstance(instance, torch.nn.Module):
         _share_weights(instance, weights)
-        instance.to(device).eval()
+        placement.put(instance)
+        if placement.compile:
+            compiled = torch.compile(instance, mode=placement.compile)
+            return lambda inputs: compiled(*inputs)
     return lambda inputs: instance(*inputs)
 
 

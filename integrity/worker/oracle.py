@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from integrity.problem import CAST, CONSTANT
 from integrity.worker import loading, tensors
 
 _WIDEN = (torch.float32, torch.float16, torch.bfloat16)
@@ -23,7 +24,10 @@ class Oracle:
         self._module = loading.import_module("reference")
         self._names: Mapping[str, str] = request["names"]
         self._convention: str = request["convention"]
-        self._workload = request["workload"]
+        self._workload, constants, cast = _taken_apart(request["workload"])
+        for name, value in constants.items():
+            setattr(self._module, name, value)
+        self._placement = loading.Placement(device, cast)
         self._seed: int = request["init_seed"]
         self._draws_on_device = True
         self._init = self._make_init()
@@ -43,7 +47,7 @@ class Oracle:
         torch.manual_seed(self._seed)
         instance = target(*self._init) if isinstance(self._init, (list, tuple)) else target()
         if isinstance(instance, torch.nn.Module):
-            return instance.to(self._device).eval()
+            return self._placement.put(instance)
         return instance
 
     def init(self) -> Any:
@@ -62,9 +66,12 @@ class Oracle:
         inputs = self._generate(generate, seed)
         if self._convention != "data" and not isinstance(inputs, (list, tuple)):
             inputs = [inputs]
-        if self._device.type == "cpu":
-            return inputs
-        return _map(inputs, lambda tensor: tensor.to(self._device))
+        return _map(inputs, self._place)
+
+    def _place(self, tensor: torch.Tensor) -> torch.Tensor:
+        casts = self._placement.cast and tensor.dtype in _WIDEN
+        dtype = tensors.DTYPES[self._placement.cast] if casts else tensor.dtype
+        return tensor.to(self._device, dtype)
 
     def _generate(self, generate: Any, seed: int) -> Any:
         """On the device itself where the generator leaves the choice: much faster."""
@@ -100,6 +107,13 @@ class Oracle:
 
     def _call(self, target: Any, inputs: Any) -> Any:
         return target(inputs) if self._convention == "data" else target(*inputs)
+
+
+def _taken_apart(workload: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Arguments of the generator, constants of its module, and the dtype to cast to."""
+    constants = {k.removeprefix(CONSTANT): v for k, v in workload.items() if k.startswith(CONSTANT)}
+    arguments = {k: v for k, v in workload.items() if not k.startswith(CONSTANT) and k != CAST}
+    return arguments, constants, str(workload.get(CAST, ""))
 
 
 def _map(value: Any, change: Any) -> Any:

@@ -134,7 +134,7 @@ class Worker:
             message["init"],
             message["init_seed"],
             loading.as_state(message["weights"], weights_block),
-            self.device,
+            loading.Placement(self.device, message["cast"], message["compile"]),
         )
         return {"loaded": True}
 

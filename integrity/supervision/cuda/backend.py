@@ -15,6 +15,7 @@ from integrity.supervision.backend import Device
 from integrity.supervision.cuda.driver import Allocation, Driver, open_driver
 from integrity.supervision.cuda.gate import CudaGate
 from integrity.supervision.cuda.mps import Mps, MpsUnavailable
+from integrity.supervision.cuda.nvml import Guard, NvmlUnavailable
 from integrity.supervision.workers import Zygote
 
 _POOL_BYTES = 1 << 26
@@ -28,9 +29,12 @@ class CudaDevice:
     widest = 256
     elastic_bytes = 512 * 2**20
 
-    def __init__(self, driver: Driver, mps: bool) -> None:
+    def __init__(self, driver: Driver, mps: bool, guard: Guard | None, no_guard: str) -> None:
         self._driver = driver
         self._mps = mps
+        self._guard = guard
+        self._no_guard = no_guard
+        self._start = guard.sample() if guard else None
         self.xp = driver.xp
         self.losses = driver.losses
 
@@ -44,7 +48,9 @@ class CudaDevice:
         return self._driver.allocate(size_bytes)
 
     def gate(self, warms: bool) -> CudaGate:
-        return CudaGate(self._driver, warms)
+        if self._guard is None:
+            return CudaGate(self._driver, warms)
+        return CudaGate(self._driver, warms, self._guard.disturbance)
 
     def width(self, net_us: float, fixed_us: float) -> int:
         """So many that what the window costs by itself is 2 % of it."""
@@ -57,9 +63,24 @@ class CudaDevice:
         self._driver.settle()
 
     def facts(self) -> dict[str, float | str]:
+        """`fixed_us`: at most what a window costs beyond what is in it."""
         return {
             "device": self._driver.name,
             "clock": "%globaltimer, " + ("under MPS" if self._mps else "two contexts"),
+            "fixed_us": 100.0 if self._mps else 400.0,
+            **self._watched(),
+        }
+
+    def _watched(self) -> dict[str, float | str]:
+        if self._guard is None or self._start is None:
+            return {"unwatched": self._no_guard}
+        now = self._guard.sample()
+        return {
+            "sm_mhz": float(now.sm_mhz),
+            "memory_mhz": float(now.memory_mhz),
+            "temperature_c": float(now.temperature_c),
+            "energy_j": (now.energy_mj - self._start.energy_mj) / 1e3,
+            "unsupported": ", ".join(sorted(self._guard.unsupported)),
         }
 
 
@@ -92,16 +113,32 @@ class CudaBackend:
 
         def with_device() -> Run:
             os.environ.update(channels)
-            device = CudaDevice(open_driver(self._index), bool(channels))
+            device = self._open(bool(channels))
             try:
                 return work(device)
             except device.losses as loss:
                 raise CannotJudge(f"the device was lost: {str(loss)[:200]}") from loss
 
+        whole = False
         try:
-            return apart(with_device)
+            finished = apart(with_device)
+            whole = not finished.deaths
+            return finished
         finally:
             self._zygote.kill_all()
+            if not whole:  # a client that ended amid its work may leave the server in any state
+                self.__exit__()
+
+    def _open(self, mps: bool) -> CudaDevice:
+        driver = open_driver(self._index)
+        try:
+            return CudaDevice(driver, mps, Guard(driver.uuid, self._pids), "")
+        except NvmlUnavailable as reason:
+            return CudaDevice(driver, mps, None, str(reason))
+
+    def _pids(self) -> set[int]:
+        """Ours: the workers, and the daemon's servers."""
+        return {*self._zygote.pids(), *(self._mps.pids() if self._mps else ())}
 
     def _channels(self) -> Mapping[str, str]:
         if self._wants_mps and self._mps is None and not self.why_no_mps:

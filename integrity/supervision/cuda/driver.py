@@ -198,6 +198,8 @@ class CudaDriver:
     def flush(self) -> None:
         self._count += 1
         self._flushed.fill(self._count)
+        # Read it too: lines left dirty would be written back at the kernel's expense.
+        self._flushed.sum()
 
     def write(self, address: int, number: int) -> None:
         checked(self._api.cuStreamWriteValue32(self._stream.ptr, address, number, 0))

@@ -3,7 +3,7 @@
 import contextlib
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,8 +57,11 @@ class CudaGate:
     launch of the closing stamp, about 8 us, is part of the fixed cost.
     """
 
-    def __init__(self, driver: Driver, warms: bool) -> None:
+    def __init__(
+        self, driver: Driver, warms: bool, disturbance: Callable[[], str] = lambda: ""
+    ) -> None:
         self._driver = driver
+        self._disturbance = disturbance
         self._warms = warms
         self._habits = _Habits()
         self._words = driver.allocate(4096)
@@ -97,10 +100,11 @@ class CudaGate:
                 return None
             closing()
         outputs.first_snapshot()
+        disturbance = self._disturbance()
         driver.settle()
         if not subject.armed or thawed:
             subject.tree.freeze()
-        return Passage(driver.elapsed_us(), thawed=thawed)
+        return Passage(driver.elapsed_us(), disturbance=disturbance, thawed=thawed)
 
     def _await_done(self, number: int, subject: Subject, limit: float) -> bool | None:
         """Whether the host had to be thawed; None where it ended, or the time is up."""

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from integrity.errors import BadInput
-from integrity.supervision.workers import Platform
+from integrity.supervision.platform import Platform
 
 _NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia[0-9]*")
 _TOOLS = ("nvcc", "gcc", "g++", "cc", "c++", "ld", "ninja")
