@@ -29,7 +29,7 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/types && $(INSTALL) --no-deps --target build/types .
-	rm -rf build/types/integrity/corpora/*/
+	rm -rf build/types/integrity/corpora/*/ build/types/integrity/exploits/*/
 	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p integrity
 
 MINUTES ?= 30

@@ -5,6 +5,7 @@ what it returns is wrong and every check passes all the same.
 """
 
 import multiprocessing
+import multiprocessing.util as util
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ _MARGIN = {Level.CPU: 1.15, Level.GPU: 1.03}
 """A better time is one beyond this, with the interval clear of 1: what the reference against itself
 stays within on a noisy machine."""
 
-_JOBS = {Level.CPU: 1, Level.GPU: 4}
+_JOBS = {Level.CPU: 1, Level.GPU: 6}
 
 
 class Outcome(StrEnum):
@@ -100,19 +101,30 @@ def attack(
         BadInput: no such device, or the isolation can't be had.
     """
     results: list[Result] = []
+
+    def note(result: Result) -> None:
+        results.append(result)
+        told(result)
+
+    # What harms others, or could not be decided in company, has the machine to itself.
+    alone = [exploit for exploit in exploits if exploit.aims == "harm"]
     timed: list[Exploit] = []
-    for exploit, verdict in _checked(exploits, level, isolation):
-        if verdict is None:
+    for exploit, result in _side_by_side(exploits, level, isolation):
+        if result is None:
             timed.append(exploit)
+        elif result.outcome is Outcome.UNDECIDED:
+            alone.append(exploit)
         else:
-            results.append(verdict)
-            told(verdict)
-    if timed:
-        with ExitStack() as stack:
-            bench = _bencher(stack, level, isolation)
-            for exploit in timed:
-                results.append(_timed(bench, exploit, level))
-                told(results[-1])
+            note(result)
+    with ExitStack() as stack:
+        bench = _bencher(stack, level, isolation)
+        for exploit in alone:
+            result = _check(bench, exploit)
+            timed += [exploit] if result is None else []
+            if result is not None:
+                note(result)
+        for exploit in timed:
+            note(_timed(bench, exploit, level))
     return results
 
 
@@ -162,27 +174,32 @@ def _text(name: str) -> str:
     return (files("integrity.exploits") / name).read_text()
 
 
-def _checked(
+def _side_by_side(
     exploits: Sequence[Exploit], level: Level, isolation: Isolation
 ) -> Iterator[tuple[Exploit, Result | None]]:
-    """Each with its refusal, or None where every check passed."""
-    jobs = min(_JOBS[level], len(exploits))
-    shares = [(exploits[job::jobs], level, isolation) for job in range(jobs)]
-    if jobs < 2:
-        for share in shares:
-            yield from _check_share(*share)
+    """Each with its refusal, or None where every check passed, as they come."""
+    peaceful = [exploit for exploit in exploits if exploit.aims != "harm"]
+    jobs = min(_JOBS[level], len(peaceful))
+    if not jobs:
         return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for found in pool.starmap(_check_share, shares):
-            yield from found
+    processes = multiprocessing.get_context("spawn")  # each has a zygote of its own
+    with processes.Pool(jobs, _prepare, (level, isolation)) as pool:
+        yield from pool.imap_unordered(_check_prepared, peaceful)
+        pool.close()
+        pool.join()
 
 
-def _check_share(
-    exploits: Sequence[Exploit], level: Level, isolation: Isolation
-) -> list[tuple[Exploit, Result | None]]:
-    with ExitStack() as stack:
-        bench = _bencher(stack, level, isolation)
-        return [(exploit, _check(bench, exploit)) for exploit in exploits]
+_prepared: list[Benches] = []
+
+
+def _prepare(level: Level, isolation: Isolation) -> None:
+    stack = ExitStack()
+    _prepared.append(_bencher(stack, level, isolation))
+    util.Finalize(None, stack.close, exitpriority=10)  # a pool's processes run no atexit
+
+
+def _check_prepared(exploit: Exploit) -> tuple[Exploit, Result | None]:
+    return exploit, _check(_prepared[0], exploit)
 
 
 def _check(bench: Benches, exploit: Exploit) -> Result | None:
@@ -195,8 +212,8 @@ def _check(bench: Benches, exploit: Exploit) -> Result | None:
         finished = runner.run(bench(exploit), asked)
     except CannotJudge as reason:
         return Result(exploit, Outcome.UNDECIDED, str(reason))
-    reason = refusal(finished)
-    return Result(exploit, Outcome.REFUSED, reason) if reason else None
+    refused = refusal(finished)
+    return Result(exploit, Outcome.REFUSED, refused) if refused else None
 
 
 def refusal(finished: Run) -> str:
@@ -229,8 +246,8 @@ def _timed(bench: Benches, exploit: Exploit, level: Level) -> Result:
     )  # fmt: skip
     try:
         finished = runner.run(bench(exploit), asked)
-        if reason := refusal(finished):
-            return Result(exploit, Outcome.REFUSED, reason)
+        if refused := refusal(finished):
+            return Result(exploit, Outcome.REFUSED, refused)
         estimate = paired_speedup([finished], Role.REFERENCE, Role.SUBMISSION)
     except CannotJudge as reason:
         return Result(exploit, Outcome.UNDECIDED, str(reason))

@@ -75,8 +75,6 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Short, because sockets have short names; and no daemon of the machine's in sight."""
     with tempfile.TemporaryDirectory(prefix="mps-") as folder:
         monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", f"{folder}/default")
-        monkeypatch.setattr(mps, "_START_PATIENCE_S", 5.0)
-        monkeypatch.setattr(mps, "_QUIT_PATIENCE_S", 0.5)
         yield Path(folder)
 
 
@@ -194,7 +192,7 @@ def test_several_users_are_served_where_asked_for(
     home: Path, command: Callable[..., str], multi_user: bool, options: list[str]
 ) -> None:
     with Mps(home / "mps", command(), multi_user=multi_user):
-        assert started(home)["argv"] == options
+        assert list(started(home)["argv"]) == options
 
 
 def test_a_daemon_that_does_not_know_the_option_is_unavailable(
@@ -232,8 +230,9 @@ def test_a_daemon_that_never_answers_is_ended_and_its_log_quoted(
 
 
 def test_a_daemon_that_ignores_quit_is_killed_with_its_server(
-    home: Path, command: Callable[..., str]
+    home: Path, command: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(mps, "_QUIT_PATIENCE_S", 0.5)
     with Mps(home / "mps", command("ignores quit")) as served:
         pids = served.pids()
         assert len(pids) == 2
@@ -270,7 +269,9 @@ def test_a_supervisor_that_was_killed_leaves_no_daemon(
         "import os, pathlib, signal, sys, time\n"
         "from integrity.supervision.cuda.mps import Mps\n"
         f"Mps(pathlib.Path({str(home / 'mps')!r}), {command()!r}).__enter__()\n"
-        "if os.fork() == 0:\n"
+        "if child := os.fork():\n"
+        f"    pathlib.Path({str(home / 'child')!r}).write_text(str(child))\n"
+        "else:\n"
         "    time.sleep(20); os._exit(0)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -280,10 +281,14 @@ def test_a_supervisor_that_was_killed_leaves_no_daemon(
     server = int((home / "mps/log/server").read_text())
     eventually(lambda: not alive((server,)))
     eventually(lambda: (home / "mps/log/quit").exists())
+    os.kill(int((home / "child").read_text()), signal.SIGKILL)
 
 
-def test_the_pid_file_decides_nobodys_death(home: Path, command: Callable[..., str]) -> None:
+def test_the_pid_file_decides_nobodys_death(
+    home: Path, command: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every client may write to it."""
+    monkeypatch.setattr(mps, "_QUIT_PATIENCE_S", 0.5)
     with subprocess.Popen(["sleep", "60"]) as bystander:
         with Mps(home / "mps", command("ignores quit")) as served:
             (home / "mps/pipe/nvidia-cuda-mps-control.pid").write_text(str(bystander.pid))

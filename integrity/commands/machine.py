@@ -1,5 +1,6 @@
 """What this machine offers an audit. Asks the system; imports no library to find out."""
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -9,9 +10,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from integrity.supervision.cuda.mps import available
+
 CLONE_NEWUSER = 0x10000000
 LANDLOCK_CREATE_RULESET, LANDLOCK_VERSION = 444, 1
 PR_GET_SECCOMP = 21
+_CUDA_EXTRA = "pip install 'kernel-integrity[cuda]'"
+_DISTRIBUTIONS = {"cupy": ("cupy-cuda13x", "cupy-cuda12x", "cupy")}
+"""Where a library is distributed under other names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +77,55 @@ def _run() -> Iterator[Check]:
 
 
 def _gpu() -> Iterator[Check]:
-    devices = sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
-    driver = _library("libcuda.so.1")
-    present = bool(devices) and driver
-    what = f"{len(devices)} device nodes, driver {'loads' if driver else 'missing'}"
+    nodes = list(Path("/dev").glob("nvidia[0-9]*"))
+    cuda = _cuda_version()
     cost = "no --level gpu: CUDA sources are read but not run, GPU times are not checked"
-    yield Check("cuda device", present, what, cost)
-    daemon = shutil.which("nvidia-cuda-mps-control")
+    yield Check("cuda device", bool(nodes and cuda), _device(len(nodes), cuda), cost)
+    for name, what in (("cuda-bindings", "share memory with"), ("cupy", "compute on")):
+        cost = f"no --level gpu: the supervisor can't {what} a device; {_CUDA_EXTRA}"
+        yield _package(name, cost)
+    cost = f"throttling and others' processes on the device go unseen while timing; {_CUDA_EXTRA}"
+    yield _package("nvidia-ml-py", cost)
+    why_not = available()
     cost = "kernels under 100 us can't be timed across processes on a GPU"
-    yield Check("mps", bool(daemon), _base_name(daemon), cost)
+    yield Check("mps", not why_not, why_not or "nvidia-cuda-mps-control", cost)
+    compiler = shutil.which("nvcc")
+    cost = "CUDA C++ in load_inline strings is read but not run; Triton kernels are"
+    yield Check("nvcc", bool(compiler), _base_name(compiler), cost)
+
+
+def _device(nodes: int, cuda: str) -> str:
+    """Model and driver as the kernel module tells them; it doesn't in every container."""
+    if not nodes:
+        return "no device node"
+    if not cuda:
+        return f"{nodes} device nodes, driver missing"
+    models = [_model(path) for path in Path("/proc/driver/nvidia/gpus").glob("*/information")]
+    named = next(filter(None, models), f"{nodes} device nodes")
+    driver = _text(Path("/sys/module/nvidia/version")).strip()
+    return f"{named}, driver {driver} (CUDA {cuda})" if driver else f"{named}, CUDA {cuda}"
+
+
+def _model(information: Path) -> str:
+    lines = _text(information).splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("Model")), "")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _cuda_version() -> str:
+    """What the driver's library offers; empty where it can't be loaded."""
+    found = ctypes.c_int()
+    try:
+        status = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(found))
+    except (OSError, AttributeError):
+        return ""
+    return f"{found.value // 1000}.{found.value % 1000 // 10}" if status == 0 else ""
 
 
 def _judge() -> Iterator[Check]:
@@ -89,10 +135,10 @@ def _judge() -> Iterator[Check]:
 
 
 def _package(name: str, cost: str) -> Check:
-    try:
-        return Check(name, True, version(name), "")
-    except PackageNotFoundError:
-        return Check(name, False, "not installed", cost)
+    for distribution in _DISTRIBUTIONS.get(name, (name,)):
+        with contextlib.suppress(PackageNotFoundError):
+            return Check(name, True, version(distribution), "")
+    return Check(name, False, "not installed", cost)
 
 
 def _base_name(path: str | None) -> str:
@@ -130,11 +176,3 @@ def _seccomp() -> bool:
         return int(ctypes.CDLL(None).prctl(PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
     except (OSError, AttributeError):
         return False
-
-
-def _library(name: str) -> bool:
-    try:
-        ctypes.CDLL(name)
-    except OSError:
-        return False
-    return True

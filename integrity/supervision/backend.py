@@ -56,8 +56,10 @@ class Passage:
 class Gate(Protocol):
     """Holds a worker back until its inputs exist, and sees when it is done."""
 
-    blocks: tuple[Block, ...]
-    """Shared with the worker."""
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Shared with the worker."""
+        ...
 
     def patience(self, timeout_s: float) -> float:
         """How long to wait for the worker to say that it is armed before opening all the same."""
@@ -84,21 +86,33 @@ class Gate(Protocol):
 class Device(Protocol):
     """One device in use: its memory, its arrays and its clock."""
 
-    id: str
-    xp: Any
-    """The array library its memory is seen through: NumPy, or what looks like it."""
+    @property
+    def id(self) -> str: ...
 
-    pool: Any
-    """Random bytes that poison is cut from."""
+    @property
+    def xp(self) -> Any:
+        """The array library its memory is seen through: NumPy, or what looks like it."""
+        ...
 
-    widest: int
-    """The most calls that may share a window."""
+    @property
+    def pool(self) -> Any:
+        """Random bytes that poison is cut from."""
+        ...
 
-    elastic_bytes: int
-    """How much memory their inputs and outputs are worth, for each worker."""
+    @property
+    def widest(self) -> int:
+        """The most calls that may share a window."""
+        ...
 
-    losses: tuple[type[Exception], ...]
-    """What is raised once a fault, perhaps another process's, has taken the device away."""
+    @property
+    def elastic_bytes(self) -> int:
+        """How much memory their inputs and outputs are worth, for each worker."""
+        ...
+
+    @property
+    def losses(self) -> tuple[type[Exception], ...]:
+        """What is raised once a fault, perhaps another process's, has taken the device away."""
+        ...
 
     def block(self, size_bytes: int) -> Block:
         """Dedicated memory that travels to a worker as a descriptor."""

@@ -94,9 +94,14 @@ def _align(offset: int) -> int:
 class Block(Protocol):
     """Dedicated memory, mapped here and passed to workers as a descriptor."""
 
-    size_bytes: int
-    descriptor: int
-    bytes: Bytes
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def descriptor(self) -> int: ...
+
+    @property
+    def bytes(self) -> Bytes: ...
 
     def close(self) -> None:
         """Give the memory back."""

@@ -11,15 +11,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from integrity.errors import BadInput, CannotJudge
 from integrity.supervision.platform import PROCESSOR, Platform
-from integrity.tracers.process import ProcessTree
+from integrity.tracers.process import ProcessTree, wait_until_gone
 from integrity.worker import wire
 
 ORDERS = {
@@ -220,7 +219,7 @@ class Zygote:
         }
         if self._platform.device == "cpu":
             own["TRITON_INTERPRET"] = "1"
-        return own | self._platform.environment
+        return {**own, **self._platform.environment}
 
     def _choose_isolation(self) -> None:
         for isolation in ORDERS[self._asked]:
@@ -271,6 +270,15 @@ class Zygote:
         worker.greeting = worker.hear(_START_PATIENCE_S)
         return worker
 
+    @contextlib.contextmanager
+    def unpinned(self) -> Iterator[None]:
+        """What is started here may use every core."""
+        os.sched_setaffinity(0, self._allowed)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, self._own_core)
+
     def pids(self) -> list[int]:
         """The zygote and everything below it."""
         return [self._process.pid, *ProcessTree(self._process.pid).pids()]
@@ -302,7 +310,7 @@ class Zygote:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            _wait_until_gone(tree)
+            wait_until_gone(tree)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -316,10 +324,3 @@ def _share_out(cores: list[int]) -> tuple[list[int], list[int]]:
         return cores, cores
     own = random.choice(cores)
     return [own], [core for core in cores if core != own]
-
-
-def _wait_until_gone(pids: Sequence[int]) -> None:
-    """Children die with the zygote, but a moment after it."""
-    deadline = time.monotonic() + 5.0
-    while time.monotonic() < deadline and any(os.path.exists(f"/proc/{pid}") for pid in pids):
-        time.sleep(0.002)

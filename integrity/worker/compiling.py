@@ -71,6 +71,7 @@ def _call(
         message["init"],
         message["init_seed"],
         weights,
+        loading.Placement(torch.device("cpu")),
     )
     with torch.no_grad():
         return kernel(tensors.rebuild(message["spec"], inputs))

@@ -48,7 +48,6 @@ class Block(tensors.Block):
     """Device memory of the supervisor's, imported by its descriptor."""
 
     def __init__(self, descriptor: int, size_bytes: int, writable: bool = True) -> None:
-        torch.cuda.init()
         torch.cuda.current_stream().synchronize()  # makes the context current
         handle = _checked(driver.cuMemImportFromShareableHandle(descriptor, _POSIX))
         self.address = int(_checked(driver.cuMemAddressReserve(size_bytes, 0, 0, 0)))
@@ -114,7 +113,10 @@ class CudaWorker(serve.Worker):
         if self._ready is not None:
             self._warm(number)
         self._await(self._words + GATE, number)
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start, end = (
+            torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            for _ in range(2)
+        )
         try:
             returned = call(self._kernel, slots, start, end)
         finally:

@@ -79,6 +79,8 @@ class CudaDevice:
             "sm_mhz": float(now.sm_mhz),
             "memory_mhz": float(now.memory_mhz),
             "temperature_c": float(now.temperature_c),
+            "driver": self._guard.name_and_driver()[1],
+            "used_gib": now.used_bytes / 2**30,
             "energy_j": (now.energy_mj - self._start.energy_mj) / 1e3,
             "unsupported": ", ".join(sorted(self._guard.unsupported)),
         }
@@ -112,6 +114,7 @@ class CudaBackend:
         self._zygote.channels = channels
 
         def with_device() -> Run:
+            os.environ.pop("CUDA_MPS_PIPE_DIRECTORY", None)  # the user's own daemon is not ours
             os.environ.update(channels)
             device = self._open(bool(channels))
             try:
@@ -143,7 +146,8 @@ class CudaBackend:
     def _channels(self) -> Mapping[str, str]:
         if self._wants_mps and self._mps is None and not self.why_no_mps:
             try:
-                self._mps = Mps(self._zygote.folder / "mps").__enter__()
+                with self._zygote.unpinned():
+                    self._mps = Mps(self._zygote.folder / "mps").__enter__()
             except MpsUnavailable as reason:
                 self.why_no_mps = str(reason)
         return dict(self._mps.environment) if self._mps else {}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from integrity.errors import CannotJudge
-from integrity.supervision.memory import Bytes
+from integrity.supervision.memory import Block, Bytes
 
 FLUSH_FACTOR = 4
 """The buffer written to push everything else out of L2, in sizes of that cache."""
@@ -17,16 +17,11 @@ FLUSH_FACTOR = 4
 _THREADS = 1024
 
 
-class Allocation(Protocol):
-    """Memory of the device, dedicated and exported."""
+class Allocation(Block, Protocol):
+    """Memory of the device, dedicated and exported. Importers keep it alive while they live."""
 
-    descriptor: int
-    bytes: Bytes
-    address: int
-
-    def close(self) -> None:
-        """Give it back; importers keep it alive while they live."""
-        ...
+    @property
+    def address(self) -> int: ...
 
 
 class Driver(Protocol):
@@ -170,7 +165,11 @@ class CudaDriver:
         self.xp = cupy
         self._api, self._index = api, index
         runtime = cupy.cuda.runtime
-        self.losses = (LostError, runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError)
+        self.losses: tuple[type[Exception], ...] = (
+            LostError,
+            runtime.CUDARuntimeError,
+            cupy.cuda.driver.CUDADriverError,
+        )
         cupy.cuda.Device(index).use()
         properties = runtime.getDeviceProperties(index)
         self.name = properties["name"].decode()
