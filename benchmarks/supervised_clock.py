@@ -23,9 +23,10 @@ from integrity.policy import GENERATOR
 from integrity.problem import Convention, Problem, Task
 from integrity.run import Call, CallResult, Experiment, Inputs, Role, Run
 from integrity.submission import Submission
+from integrity.supervision.bench import Bench, Deadline
 from integrity.supervision.cuda.backend import CudaBackend
 from integrity.supervision.cuda.platform import cuda_platform
-from integrity.supervision.runner import Bench, Deadline, run
+from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
 _WARMUPS, _CALLS, _WIDTH = 4, 24, 256

@@ -19,7 +19,7 @@ from integrity.request import Level, Progress, Request
 from integrity.run import Experiment, Role, Run
 
 if TYPE_CHECKING:
-    from integrity.supervision.runner import Bench
+    from integrity.supervision.bench import Bench
 
 
 def record(
@@ -78,6 +78,12 @@ def _runnable(request: Request) -> tuple[Problem | None, str]:
     return problem, ""
 
 
+def _compiles_itself(request: Request) -> bool:
+    """Whether every fresh worker would compile the same things again."""
+    text = request.submission.text
+    return "cpp_extension" in text or (request.level is Level.GPU and "triton" in text)
+
+
 def _compiles(request: Request) -> Problem | None:
     """The problem whose shapes its GPU kernels are compiled for; None where there are none."""
     submission = request.submission
@@ -108,8 +114,9 @@ def _compiled(bench: "Bench", evidence: Evidence, progress: Progress) -> Evidenc
 
 @contextmanager
 def _bench(request: Request, problem: Problem, progress: Progress) -> Iterator["Bench"]:
-    from integrity.supervision import runner, workers
+    from integrity.supervision import workers
     from integrity.supervision.backend import Backend, CpuBackend
+    from integrity.supervision.bench import Bench, Deadline
 
     progress("starting workers")
     backend: Backend = CpuBackend()
@@ -123,7 +130,7 @@ def _bench(request: Request, problem: Problem, progress: Progress) -> Iterator["
             backend = stack.enter_context(CudaBackend(zygote))
         else:
             zygote = stack.enter_context(workers.Zygote(request.isolation))
-        yield runner.Bench(
+        yield Bench(
             zygote=zygote,
             backend=backend,
             submission=request.submission,
@@ -131,7 +138,7 @@ def _bench(request: Request, problem: Problem, progress: Progress) -> Iterator["
             problem=problem,
             policy=request.policy,
             secret=(request.seed or 0).to_bytes(32, signed=False),
-            deadline=runner.Deadline(request.timeout_s),
+            deadline=Deadline(request.timeout_s),
         )
 
 
@@ -146,7 +153,7 @@ def _run_all(
     from integrity.supervision import runner
 
     with _bench(request, problem, progress) as bench:
-        if "cpp_extension" in request.submission.text:
+        if _compiles_itself(request):
             progress("compiling")
             runner.build(bench)
         if _compiles(request):

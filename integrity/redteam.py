@@ -133,8 +133,9 @@ Benches = Callable[[Exploit], Any]
 
 def _bencher(stack: ExitStack, level: Level, isolation: Isolation) -> Benches:
     """A bench for each exploit, on one zygote."""
-    from integrity.supervision import runner, workers
+    from integrity.supervision import workers
     from integrity.supervision.backend import Backend, CpuBackend
+    from integrity.supervision.bench import Bench, Deadline
 
     backend: Backend = CpuBackend()
     if level is Level.GPU:
@@ -146,7 +147,7 @@ def _bencher(stack: ExitStack, level: Level, isolation: Isolation) -> Benches:
     else:
         zygote = stack.enter_context(workers.Zygote(isolation))
 
-    def bench(exploit: Exploit) -> runner.Bench:
+    def bench(exploit: Exploit) -> Bench:
         problem = Problem(
             "pair",
             Convention.ARGUMENTS,
@@ -155,7 +156,7 @@ def _bencher(stack: ExitStack, level: Level, isolation: Isolation) -> Benches:
             "make_inputs",
             workloads=(exploit.arguments[level],),
         )
-        return runner.Bench(
+        return Bench(
             zygote,
             backend,
             Submission.of(_text(f"cases/{exploit.id}.py")),
@@ -163,7 +164,7 @@ def _bencher(stack: ExitStack, level: Level, isolation: Isolation) -> Benches:
             problem,
             GENERATOR,
             os.urandom(32),
-            runner.Deadline(exploit.timeout_s),
+            Deadline(exploit.timeout_s),
             rival=Submission.of(_text(exploit.honest)),
         )
 

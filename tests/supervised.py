@@ -10,7 +10,8 @@ from integrity.problem import Convention, Problem, Task
 from integrity.run import Call, Experiment, Inputs, Role, Run
 from integrity.submission import Submission
 from integrity.supervision.backend import CpuBackend
-from integrity.supervision.runner import Bench, Deadline, run
+from integrity.supervision.bench import Bench, Deadline
+from integrity.supervision.runner import run
 from integrity.supervision.workers import Worker, WorkerRaised, Zygote
 
 REFERENCE = """

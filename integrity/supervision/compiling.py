@@ -15,9 +15,9 @@ from integrity.errors import CannotJudge
 from integrity.run import Inputs, Role
 from integrity.supervision import machine_code, ttir
 from integrity.supervision.backend import CpuBackend
+from integrity.supervision.bench import Bench, load_message
 from integrity.supervision.memory import as_layouts
 from integrity.supervision.oracle import Oracle
-from integrity.supervision.runner import Bench, load_message
 from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised
 
 _PATIENCE_S = 20.0

@@ -5,67 +5,24 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from statistics import median
-from typing import Any
 
 from integrity.errors import CannotJudge
-from integrity.policy import Policy
-from integrity.problem import Problem, Task
 from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
-from integrity.submission import Submission
-from integrity.supervision.backend import Backend, Device, must_fit
+from integrity.supervision.backend import Device, must_fit
+from integrity.supervision.bench import COMPILE_MODES, Bench, OutOfTime, load_message
 from integrity.supervision.checking import Checker
 from integrity.supervision.oracle import Oracle, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
-from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.workers import Worker, WorkerDied, Zygote
 
 _GENEROUS_S = 20.0
 """A submission that had this long and did not finish is broken; with less, it is nobody's fault."""
 
-_MODULE = "kernel_under_test"
 _COMPILE_S = 180.0
-_COMPILE_MODES = {Role.COMPILED: "default", Role.GRAPHED: "reduce-overhead"}
-
-
-class OutOfTime(CannotJudge):
-    """The audit's wall-clock budget is spent."""
-
-
-@dataclass(slots=True)
-class Deadline:
-    """The audit's wall-clock budget."""
-
-    budget_s: float
-    _start: float = field(default_factory=time.monotonic)
-
-    def left(self) -> float:
-        """Seconds left.
-
-        Raises:
-            OutOfTime: none.
-        """
-        left = self.budget_s - (time.monotonic() - self._start)
-        if left <= 0:
-            raise OutOfTime(f"the time budget of {self.budget_s:.3g} s was spent (--timeout)")
-        return left
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What every experiment of one audit shares."""
-
-    zygote: Zygote
-    backend: Backend
-    submission: Submission
-    task: Task
-    problem: Problem
-    policy: Policy
-    secret: bytes
-    deadline: Deadline
-    rival: Submission | None = None
-    """What the reference's role runs instead of the reference, by the submission's entry."""
+_BUILD_S = 90.0
 
 
 def run(bench: Bench, experiment: Experiment) -> Run:
@@ -99,9 +56,11 @@ def _spawn(zygote: Zygote, stack: contextlib.ExitStack) -> Worker:
 
 
 def build(bench: Bench) -> None:
-    """Fill the audit's compile cache: one worker loads the submission before any input exists.
+    """Fill the audit's compile cache: one worker loads the submission and calls it once.
 
-    Whatever goes wrong here goes wrong again, and is recorded, in the first experiment.
+    On inputs and weights that are used for nothing else: what it may leave in the cache beside
+    compiled code answers no later call. Whatever goes wrong here goes wrong again, and is
+    recorded, in the first experiment.
 
     Raises:
         CannotJudge: the reference fails, or the time is up.
@@ -110,13 +69,21 @@ def build(bench: Bench) -> None:
 
 
 def _build_on(device: Device, bench: Bench) -> Run:
-    oracle = Oracle(bench.zygote, device, bench.problem, bench.policy.precision, 0, bench.secret)
-    with contextlib.closing(oracle):
+    secret = hashlib.blake2b(b"build", key=bench.secret).digest()
+    with contextlib.ExitStack() as stack:
         worker = bench.zygote.spawn(building=True)
-        message, descriptors = load_message(bench, oracle, Role.SUBMISSION)
-        with contextlib.suppress(WorkerDied, WorkerRaised):
-            worker.ask(message, bench.deadline.left(), descriptors)
-        worker.end()
+        stack.callback(worker.end)
+        oracle = Oracle(bench.zygote, device, bench.problem, bench.policy.precision, 0, secret)
+        stack.callback(oracle.close)
+        thrown_away = Inputs(draw=0)
+        raws = oracle.inputs_for(thrown_away)
+        oracle.answer(thrown_away, raws)  # for its shapes
+        session = Session(Role.SUBMISSION, worker, device, oracle, 1, False)
+        stack.callback(session.close)
+        with contextlib.suppress(Ended):
+            message, descriptors = load_message(bench, oracle, Role.SUBMISSION)
+            session.load(message, descriptors, bench.deadline.left())
+            session.turn(0, Call((thrown_away,)), [raws], min(_BUILD_S, bench.deadline.left()))
     return Run(Experiment("build", ()), ())
 
 
@@ -142,12 +109,13 @@ class _Experimenter:
             return Run(self._experiment, (), (), self._facts() | facts)
         with contextlib.ExitStack() as stack:
             sessions = list(self._sessions(workers, stack))
+            index = -1
             for index in range(len(self._calls)):
                 self._calls[index] = self._cut(index)
                 self._make(index, self._calls[index], sessions)
                 if self._lost or self._is_enough(sessions):
                     break
-        made = replace(self._experiment, calls=tuple(self._calls))
+        made = replace(self._experiment, calls=tuple(self._calls[: index + 1]))
         return Run(made, tuple(self._results), tuple(self._deaths), self._facts())
 
     def _cut(self, index: int) -> Call:
@@ -254,7 +222,7 @@ class _Experimenter:
 
     def _patience(self) -> float:
         generous = max(_GENEROUS_S, 100 * self._reference_s)
-        if not _COMPILE_MODES.keys().isdisjoint(self._experiment.roles):
+        if not COMPILE_MODES.keys().isdisjoint(self._experiment.roles):
             generous = max(generous, _COMPILE_S)
         return min(generous, self._bench.deadline.left())
 
@@ -288,33 +256,3 @@ class _Experimenter:
             "threads": float(self._bench.zygote.threads),
             **self._device.facts(),
         }
-
-
-def load_message(bench: Bench, oracle: Oracle, role: Role) -> tuple[dict[str, Any], list[int]]:
-    """What a worker of that role is told to load, and the descriptors that go with it."""
-    if role is Role.NULL:
-        return {"do": "null"}, []
-    problem = bench.problem
-    kernel = bench.submission if role is Role.SUBMISSION else bench.rival
-    if kernel is not None:
-        modules = {name: problem.sources[name] for name in problem.shared}
-        modules[_MODULE] = kernel.text
-        module, entry = _MODULE, bench.task.entry
-    else:
-        modules, module, entry = dict(problem.sources), "reference", problem.reference
-    message: dict[str, Any] = {
-        "do": "load",
-        "compile": _COMPILE_MODES.get(role, ""),
-        "cast": oracle.cast,
-        "modules": modules,
-        "module": module,
-        "entry": entry,
-        "convention": problem.convention,
-        "init": oracle.init,
-        "init_seed": oracle.init_seed,
-        "weights": oracle.weights or None,
-    }
-    block = oracle.weights_block
-    if block is None:
-        return message, []
-    return message | {"weights_bytes": block.size_bytes}, [block.descriptor]

@@ -47,6 +47,9 @@ def _import_torch(device: str) -> None:
     """
     if device == "cuda":
         from integrity.worker import cuda  # noqa: F401
+
+        with contextlib.suppress(ImportError):
+            import triton  # noqa: F401
     else:
         from integrity.worker import cpu  # noqa: F401
 
