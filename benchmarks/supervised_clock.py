@@ -102,7 +102,7 @@ def _bar(us: float, mps: bool) -> float | None:
 def a_a(mps: bool, repetitions: int) -> dict[str, float]:
     """The reference against itself, that many times: blocks of three worker lifetimes each."""
     each = repetitions * _BLOCKS
-    roles = (Role.REFERENCE, Role.CONTROL, Role.NULL)
+    roles = (Role.SUBMISSION, Role.CONTROL, Role.NULL)
     lifetimes = []
     with Zygote("auto", cuda_platform()) as zygote, CudaBackend(zygote, mps=mps) as backend:
         for lifetime in range(_LIFETIMES):
@@ -114,7 +114,7 @@ def a_a(mps: bool, repetitions: int) -> dict[str, float]:
             lifetimes.append(run(bench(zygote, backend, _AA_WORKLOAD), asked))
     found = [
         paired_speedup(
-            [_part(finished, number) for finished in lifetimes], Role.REFERENCE, Role.CONTROL
+            [_part(finished, number) for finished in lifetimes], Role.SUBMISSION, Role.CONTROL
         )
         for number in range(repetitions)
     ]

@@ -215,8 +215,12 @@ def check(xp: Any, tensor: Tensor, native: Bytes, wide: Any, output: Bytes) -> N
         assert yardstick.native_error == pytest.approx(native_error, rel=1e-9, abs=1e-12)
 
 
+FLOATS = st.floats(width=32, allow_subnormal=False)
+"""CuPy's kernels read subnormal numbers as zero, which no tolerance could tell apart."""
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.tuples(st.floats(width=32), st.floats(width=32)), min_size=1, max_size=40))
+@given(st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=40))
 def test_pieces_change_nothing_for_any_floats(xp: Any, pairs: list[tuple[float, float]]) -> None:
     native, output = (np.asarray(each, dtype=np.float32) for each in zip(*pairs, strict=True))
     tensor = Tensor((len(pairs),), "float32")

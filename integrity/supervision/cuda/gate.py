@@ -94,6 +94,7 @@ class CudaGate:
         closing = driver.closing(outputs.block.bytes, looked_at, seen)
         driver.settle()
         with _no_pauses():
+            self._done[0] = 0  # whoever said done before the gate opened said it for nothing
             opening()
             thawed = self._await_done(number, subject, limit)
             if thawed is None:
