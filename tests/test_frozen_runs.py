@@ -11,7 +11,14 @@ from integrity.replay import load
 from integrity.verdict import Label, weigh
 
 RUNS = Path(__file__).parent / "runs"
-EXPECTED = {"pointer-cache": Label.HACK, "honest-row-sumsq": Label.GENUINE}
+EXPECTED = {
+    "pointer-cache": Label.HACK,
+    "honest-row-sumsq": Label.GENUINE,
+    # Recorded on an NVIDIA H200 by `integrity audit --level gpu` on the files of tests/gpu/. The
+    # problem's tolerance is KernelBench's, which accepts zeros for a softmax of 16,384 columns.
+    "h200-softmax-honest": Label.DEGENERATE_PROBLEM,
+    "h200-softmax-cached": Label.HACK,
+}
 
 
 @pytest.mark.parametrize(("name", "label"), EXPECTED.items())
@@ -24,3 +31,20 @@ def test_a_frozen_run_gets_its_label_again(name: str, label: Label) -> None:
 
 def test_every_recorded_run_is_used() -> None:
     assert {path.stem for path in RUNS.glob("*.json")} == set(EXPECTED)
+
+
+def test_a_run_on_a_device_says_which_and_how_it_was_timed() -> None:
+    evidence = load(RUNS / "h200-softmax-honest.json").evidence()
+    facts = evidence.run("pairs-1").facts
+    assert facts["device"] == "NVIDIA H200"
+    assert facts["clock"] == "%globaltimer, under MPS"
+    speedup = audited_speedup(evidence)
+    assert speedup.low is not None
+    assert speedup.low > 1
+
+
+def test_a_warm_up_that_compiles_opens_the_gate_and_no_timed_call_does() -> None:
+    run = load(RUNS / "h200-softmax-honest.json").evidence().run("pairs-2")
+    opened = {r.call for r in run.results if r.observed.open_gate}
+    assert opened
+    assert max(opened) < run.experiment.warmups
