@@ -4,6 +4,7 @@ from integrity.detectors.batches import Batches
 from integrity.detectors.call_sites import CallSites
 from integrity.detectors.clock_agreement import ClockAgreement
 from integrity.detectors.compiled_code import CompiledCode
+from integrity.detectors.conditions import Conditions
 from integrity.detectors.detector import Detector
 from integrity.detectors.determinism import Determinism
 from integrity.detectors.fresh_inputs import FreshInputs
@@ -39,4 +40,5 @@ DETECTORS: tuple[Detector, ...] = (
     RepeatedValues(),
     CallSites(),
     Batches(),
+    Conditions(),
 )

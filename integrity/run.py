@@ -65,6 +65,9 @@ class Call:
 
     site: Site = Site.BENCHMARK
 
+    fresh_pages: bool = False
+    """Buffers in other physical memory, at other addresses, than in the calls before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:

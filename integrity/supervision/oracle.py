@@ -213,8 +213,11 @@ class Oracle:
     def _make_room(self, size: int) -> None:
         if len(self._blocks) < 2 or self._blocks[1].size_bytes < size:
             must_fit(self._device, size, "one set of outputs takes")
+            outgrown = self._blocks[1:]
             self._blocks[1:] = [self._device.block(size)]
             self._attach()
+            for block in outgrown:
+                block.close()
 
     def refusal(self, raws: Sequence[Bytes], outputs: Sequence[Bytes]) -> str:
         """Why the problem's own check refuses these outputs; empty where it passes them."""

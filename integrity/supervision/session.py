@@ -60,10 +60,15 @@ class Session:
         self._gate = device.gate(warms=role is Role.NULL)
         self._spec = oracle.spec
         self._read_only = read_only
-        self._inputs = Buffers(device, oracle.inputs, slots)
-        self._outputs = Buffers(device, oracle.outputs, slots)
+        self._layouts = (oracle.inputs, oracle.outputs, slots)
+        self._allocate()
         self._number = 0
         self._heard: list[dict[str, Any]] = []
+
+    def _allocate(self) -> None:
+        inputs, outputs, slots = self._layouts
+        self._inputs = Buffers(self._device, inputs, slots)
+        self._outputs = Buffers(self._device, outputs, slots)
 
     def load(self, message: dict[str, Any], descriptors: Sequence[int], timeout_s: float) -> None:
         """Load the kernel and map the memory.
@@ -73,13 +78,26 @@ class Session:
         """
         try:
             self._worker.ask(message, timeout_s, descriptors)
-            descriptors = [block.descriptor for block in self._blocks()]
-            self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
+            self._map()
         except WorkerRaised as error:
             self._worker.end()
             raise Ended(Death(self.role, None, f"raised {error.error}")) from error
         except WorkerDied as death:
             raise Ended(self._death(None, death)) from death
+        self._tree.freeze()
+
+    def _map(self) -> None:
+        descriptors = [block.descriptor for block in self._blocks()]
+        self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
+
+    def _move(self) -> None:
+        """New memory for inputs and outputs. What the worker still holds of the old stays its own."""
+        for buffers in (self._inputs, self._outputs):
+            with contextlib.suppress(BufferError):
+                buffers.block.close()
+        self._allocate()
+        self._tree.thaw()
+        self._map()
         self._tree.freeze()
 
     def _map_message(self) -> dict[str, Any]:
@@ -116,6 +134,8 @@ class Session:
             raise Ended(Death(self.role, index, how), lost=True) from loss
 
     def _turn(self, call: Call, raws: Sequence[list[Bytes]], timeout_s: float) -> Turn:
+        if call.fresh_pages:
+            self._move()
         used = range(call.slot, call.slot + len(raws))
         armed = self._arm(call, used, timeout_s)
         self._fill(used, raws)

@@ -151,6 +151,7 @@ class Worker:
 
     def _map(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         inputs, outputs = self._attach_gate(descriptors, message)
+        self._slots = []
         for slot in message["slots"]:
             arguments = [inputs.tensor(layout) for layout in slot["inputs"]]
             results = [outputs.tensor(layout) for layout in slot["outputs"]]
