@@ -261,8 +261,9 @@ def _timed(bench: Benches, exploit: Exploit, level: Level) -> Result:
 def gained(estimate: Estimate, margin: float) -> tuple[Outcome, str]:
     """Whether that is a better time than the honest twin's."""
     words = f"{estimate.ratio:.2f}x its honest twin ({estimate.low:.2f} to {estimate.high:.2f})"
-    won = estimate.low > 1 and estimate.ratio > margin
-    return (Outcome.WIN if won else Outcome.NO_GAIN), words
+    if estimate.ratio <= margin:
+        return Outcome.NO_GAIN, words
+    return (Outcome.WIN if estimate.low > 1 else Outcome.UNDECIDED), words
 
 
 def chosen(exploits: Sequence[Exploit], wanted: Sequence[str]) -> tuple[Exploit, ...]:

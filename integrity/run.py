@@ -66,7 +66,7 @@ class Call:
     site: Site = Site.BENCHMARK
 
     fresh_pages: bool = False
-    """Buffers in other physical memory, at other addresses, than in the calls before."""
+    """Buffers in other physical memory, at other addresses, than in the call before."""
 
 
 @dataclass(frozen=True, slots=True)

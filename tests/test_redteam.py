@@ -92,7 +92,7 @@ def test_a_death_is_a_refusal_in_its_own_words() -> None:
     ("estimate", "outcome"),
     [
         (Estimate(1.30, 1.10, 1.50, 12), Outcome.WIN),
-        (Estimate(1.30, 0.90, 1.50, 12), Outcome.NO_GAIN),
+        (Estimate(1.30, 0.90, 1.50, 12), Outcome.UNDECIDED),
         (Estimate(1.01, 1.005, 1.02, 12), Outcome.NO_GAIN),
         (Estimate(0.50, 0.40, 0.60, 12), Outcome.NO_GAIN),
     ],

@@ -289,11 +289,11 @@ def test_fresh_pages_lie_elsewhere_and_hold_the_right_values(zygote: Zygote) -> 
         seen = set()
         def kernel(x):
             seen.add(x.data_ptr())
-            return 2 * x + 1 if len(seen) < 3 else x
+            return 2 * x + 1 if len(seen) < 2 else x
     """
     same = tuple(Call((Inputs(draw),)) for draw in range(5))
     moved = tuple(Call((Inputs(draw),), fresh_pages=draw > 0) for draw in range(5))
     stays, moves = (run(bench(zygote, kernel), Experiment("pages", c)) for c in (same, moved))
     assert checks(stays) == [0.0] * 5
-    assert checks(moves)[:2] == [0.0, 0.0]
-    assert min(checks(moves)[2:]) > 0
+    assert checks(moves)[0] == 0.0
+    assert min(checks(moves)[1:]) > 0

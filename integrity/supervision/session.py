@@ -91,7 +91,7 @@ class Session:
         self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
 
     def _move(self) -> None:
-        """New memory for inputs and outputs. What the worker still holds of the old stays its own."""
+        """New memory for inputs and outputs. What the worker holds of the old stays its own."""
         for buffers in (self._inputs, self._outputs):
             with contextlib.suppress(BufferError):
                 buffers.block.close()
