@@ -321,7 +321,6 @@ def test_the_untouched_share_counts_whole_elements() -> None:
         size = 16 // ITEM_BYTES[dtype]
         buffers = Buffers(CpuBackend(), [Tensor((size,), dtype)], slots=1)
         buffers.poison()
-        buffers.remember()
         buffers.block.bytes[buffers.slots[0][0].offset + 5] ^= 1
         buffers.first_snapshot()
         assert buffers.untouched_shares() == [share]

@@ -13,8 +13,9 @@ ROOT = Path(__file__).parent.parent
 
 def test_every_package_is_listed() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    outer = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    inner = {f"integrity.{path.parent.name}" for path in ROOT.glob("integrity/*/__init__.py")}
+    outer = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"tests/exploits"}
+    below = [path.parent.relative_to(ROOT) for path in ROOT.glob("integrity/*/**/__init__.py")]
+    inner = {".".join(path.parts) for path in below}
     assert set(listed["package-dir"].values()) == outer - {"tests"}
     assert set(listed["packages"]) == set(listed["package-dir"]) | inner
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 OK, LOST = 0, 1
 
-DESCRIPTION = "Run the exploit suite against the supervised runner: does any exploit gain anything?"
+DESCRIPTION = "Run the exploit suite against the runner: does any exploit gain anything?"
 
 EPILOG = """\
-An exploit wins if every check passes and it is faster than its honest twin, or if
-what it returns is wrong and passes. They run in the sandbox, for real.
+An exploit wins if every check passes and it is faster than its honest twin, or
+if what it returns is wrong and passes. They run in the sandbox, for real.
 
 examples:
   integrity redteam                 on this machine's processor
@@ -25,7 +25,7 @@ examples:
   integrity redteam --list
 
 exit codes:
-  0  none gained anything       1  at least one did: the runner has a hole here
+  0  none gained anything    1  at least one did: the runner has a hole here
   2  wrong usage, or no such device
 """
 
