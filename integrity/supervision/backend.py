@@ -170,10 +170,15 @@ class CpuGate:
     ) -> Passage | None:
         tree = subject.tree
         outputs.look_at()
+        places, right = inputs.veil()
+
+        def unveil() -> None:
+            inputs.block.bytes[places] = right
+
         before = tree.clock()
         resume_us = self.await_pulse(tree.thaw, timeout_s)
         own = own_clock()
-        elapsed_us = self.release(number, subject.has_spoken, timeout_s)
+        elapsed_us = self.release(number, subject.has_spoken, timeout_s, unveil)
         if elapsed_us is None:
             return None
         outputs.glimpse()
@@ -197,11 +202,18 @@ class CpuGate:
             pass
         return (time.perf_counter_ns() - start) / 1e3
 
-    def release(self, number: int, ended: Callable[[], bool], timeout_s: float) -> float | None:
-        """Open the gate for that call and wait for done: the elapsed time in us; None where the
-        worker ended or the time-out passed first."""
+    def release(
+        self,
+        number: int,
+        ended: Callable[[], bool],
+        timeout_s: float,
+        unveil: Callable[[], None] = lambda: None,
+    ) -> float | None:
+        """Put the inputs right, open the gate for that call and wait for done: the elapsed time in
+        us; None where the worker ended or the time-out passed first."""
         words = self.block.words
         start = time.perf_counter_ns()
+        unveil()
         words[GATE] = number
         spin_until, limit = start + int(_SPIN_S * 1e9), start + int(timeout_s * 1e9)
         while words[DONE] != number:
