@@ -1,34 +1,29 @@
-"""A CUDA device played on the host: the supervisor's `Driver`, and a worker behind its gate.
+"""A CUDA device played on the host, at the supervisor's `Driver`; and a lane on it.
 
 What is enqueued runs in order on a thread of its own, so that a wait really waits for somebody
 else's word. Memory is a memfd, which the worker maps by its descriptor as it would import a block.
 """
 
-import mmap
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from fake_worker import ENOUGH_S, FakeWorker, Script, Values, honest
 
-from integrity.supervision.backend import Passage, Subject
+from integrity.supervision.backend import Passage
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.cuda.backend import CudaDevice
 from integrity.supervision.cuda.gate import CudaGate
 from integrity.supervision.memory import Bytes, HostBlock, Tensor
-from integrity.tracers.process import ProcessTree, SchedulerTime
-from integrity.worker.gate_words import DONE, GATE, PRELUDE, PREPARED
-
-Values = npt.NDArray[np.float32]
 
 GRANULARITY = 1 << 21
 VECTOR = Tensor((4096,), "float32")
 POOL: Bytes = np.random.default_rng(7).integers(0, 256, 1 << 17, dtype=np.uint8)
-_NAP_S = 1e-4
-_ENOUGH_S = 10.0
 
 
 class Lost(Exception):
@@ -61,7 +56,7 @@ class FakeDriver:
         """What the stream has done; words by their offset."""
 
         self.stamps = [0, 0]
-        self.hang_s = _ENOUGH_S
+        self.hang_s = ENOUGH_S
         self.at_flush: Callable[[], None] = lambda: None
         """What somebody else does on the device just then: the inputs are there and veiled."""
 
@@ -93,17 +88,10 @@ class FakeDriver:
     def write(self, address: int, number: int) -> None:
         self._enqueue(f"write {address % GRANULARITY}", lambda: self._put(address, number))
 
-    def wait(self, address: int, number: int) -> None:
-        def until_written() -> None:
-            while self.word(address) < number and not (self._lost or self._stopped):
-                time.sleep(_NAP_S)
-
-        self._enqueue(f"wait {address % GRANULARITY}", until_written)
-
     def opening(
         self, block: Bytes, places: Any, right: Bytes, gate: int, number: int
     ) -> Callable[[], None]:
-        assert (places.dtype, right.dtype, places.size) == (np.int64, np.uint8, right.size)
+        assert places.dtype == np.int64 and places.size == right.size
 
         def unveil() -> None:
             self.stamps[0] = self._clock()
@@ -113,7 +101,7 @@ class FakeDriver:
         return lambda: self._enqueue("open", unveil)
 
     def closing(self, block: Bytes, places: Any, seen: Bytes) -> Callable[[], None]:
-        assert (places.dtype, seen.dtype, places.size) == (np.int64, np.uint8, seen.size)
+        assert places.dtype == np.int64 and places.size == seen.size
 
         def glimpse() -> None:
             seen[:] = block[places]
@@ -152,7 +140,7 @@ class FakeDriver:
         """End the stream's thread."""
         self._stopped = True
         self._jobs.put(None)
-        self._stream.join(_ENOUGH_S)
+        self._stream.join(ENOUGH_S)
 
     def word(self, address: int) -> int:
         """That word of 32 bits, now."""
@@ -183,154 +171,6 @@ class FakeDriver:
             if not self._lost:
                 job()
             del job  # it holds arrays, whose memory could not be given back
-
-
-class FakeTree(ProcessTree):
-    """Counts; `running` is what a host that was frozen waits for."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.freezes = self.thaws = 0
-        self.running = threading.Event()
-
-    def freeze(self) -> None:
-        self.freezes += 1
-        self.running.clear()
-
-    def thaw(self) -> None:
-        self.thaws += 1
-        self.running.set()
-
-    def clock(self) -> SchedulerTime:
-        return SchedulerTime(0, 0)
-
-
-class _End(Exception):
-    """The worker was killed."""
-
-
-class FakeWorker:
-    """The worker's side of calls, a thread each; a script says what it does in one."""
-
-    def __init__(self) -> None:
-        self.tree = FakeTree()
-        self.over = False
-        """Its message that the call is over is waiting to be heard."""
-
-        self.raises: Exception | None = None
-        """What hearing it raises."""
-
-        self._killed = threading.Event()
-        self._maps: list[mmap.mmap] = []
-        self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
-
-    def attach(
-        self, descriptors: Sequence[int], sizes: Sequence[int], slots: Sequence[tuple[Tensor, ...]]
-    ) -> None:
-        """Map inputs, outputs, words and page. A slot: one input and one output."""
-        self._unmap()
-        self._maps = [mmap.mmap(*each) for each in zip(descriptors, sizes, strict=True)]
-        self._slots = list(slots)
-
-    def start(self, number: int, script: "Script", armed: bool) -> None:
-        """Enqueue the call. An armed one's host is frozen from now on."""
-        if self._thread is not None:
-            self._thread.join(_ENOUGH_S)
-        self.over = False
-        (self.tree.running.clear if armed else self.tree.running.set)()
-        self._thread = threading.Thread(target=self._play, args=(number, script), daemon=True)
-        self._thread.start()
-
-    def _play(self, number: int, script: "Script") -> None:
-        try:
-            script(self, number)
-        except _End:
-            pass
-        except BaseException as error:
-            self._failure = error
-
-    def subject(self, armed: bool) -> Subject:
-        """As a gate gets to know it."""
-        return Subject(self.tree, lambda: self.over, self.listen, armed)
-
-    def listen(self) -> bool:
-        if self.raises is not None:
-            raise self.raises
-        return self.over
-
-    def read(self, slot: int = 0) -> Values:
-        """The input as it is now."""
-        raw = np.frombuffer(self._maps[0], dtype=np.uint8)[self._slots[slot][0].place]
-        return raw.view(np.float32).copy()
-
-    def write(self, values: Values, slot: int = 0) -> None:
-        """The output."""
-        raw = np.frombuffer(self._maps[1], dtype=np.uint8)[self._slots[slot][1].place]
-        raw[:] = values.view(np.uint8)
-
-    def compute(self) -> None:
-        """What the call is for, in every slot."""
-        for slot in range(len(self._slots)):
-            self.write(2 * self.read(slot) + 1, slot)
-
-    def await_word(self, offset: int, number: int) -> None:
-        """Enqueued: wait until that word of the gate is at least this."""
-        self.await_that(lambda: self._word(2, offset)[0] >= number)
-
-    def await_gate(self, number: int) -> None:
-        self.await_word(GATE, number)
-
-    def await_that(self, holds: Callable[[], Any]) -> None:
-        """Whatever it is."""
-        while not holds():
-            if self._killed.wait(_NAP_S):
-                raise _End
-
-    def tell(self, offset: int, number: int) -> None:
-        """Enqueued: write that word of the gate."""
-        self._word(2, offset)[0] = number
-
-    def say_done(self, number: int) -> None:
-        self._word(3, DONE)[0] = number
-
-    def _word(self, block: int, offset: int) -> npt.NDArray[np.uint32]:
-        return np.frombuffer(self._maps[block], dtype=np.uint32, count=1, offset=offset)
-
-    def end(self) -> None:
-        """Kill it.
-
-        Raises whatever its script raised.
-        """
-        self._killed.set()
-        if self._thread is not None:
-            self._thread.join(_ENOUGH_S)
-        self._unmap()
-        if self._failure is not None:
-            raise self._failure
-
-    def _unmap(self) -> None:
-        for each in self._maps:
-            each.close()
-        self._maps = []
-
-
-Script = Callable[[FakeWorker, int], None]
-
-
-def honest(worker: FakeWorker, number: int) -> None:
-    """Wait, compute, done."""
-    worker.await_gate(number)
-    worker.compute()
-    worker.say_done(number)
-
-
-def ready(worker: FakeWorker, number: int) -> None:
-    """A null: its output is written behind the prelude."""
-    worker.await_word(PRELUDE, number)
-    worker.write(np.full(4096, number, dtype=np.float32))
-    worker.tell(PREPARED, number)
-    honest(worker, number)
 
 
 def fake_device(driver: FakeDriver) -> CudaDevice:
@@ -366,7 +206,7 @@ class Lane:
         self.xs: list[Values] = []
 
     def call(
-        self, script: Script = honest, armed: bool = True, timeout_s: float = _ENOUGH_S
+        self, script: Script = honest, armed: bool = True, timeout_s: float = ENOUGH_S
     ) -> Passage | None:
         """One, on fresh inputs."""
         self.number += 1
@@ -391,6 +231,9 @@ class Lane:
     def close(self) -> None:
         self.gate.release_all()
         self.worker.end()
+        with contextlib.suppress(Lost):
+            self.driver.settle()
         self.gate.close()
         for buffers in (self.inputs, self.outputs):
-            buffers.block.close()
+            with contextlib.suppress(BufferError):  # as a session's
+                buffers.block.close()

@@ -1,298 +1,315 @@
-"""The gate on a CUDA device, held by threads: what a worker can and can't do round its window."""
+"""The gate on a CUDA device, before a driver that is played on the host."""
 
-import os
+import contextlib
+import gc
+import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from cuda_fake import FakeDriver, FakeWorker, a_device
+from fake_cuda import FakeDriver, Lane
+from fake_worker import FakeWorker, Values, honest, ready
 
-from integrity.errors import BadInput, CannotJudge
-from integrity.supervision.apart import ChildDied, apart
-from integrity.supervision.buffers import Buffers
-from integrity.supervision.cuda import gate as gates
-from integrity.supervision.cuda.gate import CudaGate
-from integrity.supervision.cuda.platform import cuda_platform
-from integrity.supervision.memory import Tensor
-from integrity.supervision.workers import WorkerDied, WorkerRaised
-
-COUNT = 4096
-VALUES = np.random.default_rng(3).standard_normal(COUNT).astype(np.float32)
+from integrity.supervision.backend import Passage
+from integrity.worker.gate_words import PRELUDE
 
 
-class Stage:
-    """One worker's buffers and gate, filled for a call that doubles its input."""
-
-    def __init__(self, warms: bool = False) -> None:
-        self.driver, device = a_device()
-        tensor = [Tensor((COUNT,), "float32")]
-        self.inputs, self.outputs = (Buffers(device, tensor, 1) for _ in range(2))
-        self.gate = device.gate(warms)
-        self.fill()
-
-    def fill(self) -> None:
-        self.outputs.poison()
-        self.inputs.poison_guards()
-        self.inputs.write([[VALUES.view(np.uint8)]])
-
-    def seen(self, buffers: Buffers) -> np.ndarray:
-        place = buffers.slots[0][0].place
-        return buffers.block.bytes[place].view(np.float32)
-
-    def double(self) -> None:
-        self.seen(self.outputs)[:] = 2 * self.seen(self.inputs)
-
-    def worker(self, work: Callable[[], None] | None = None, number: int = 1) -> FakeWorker:
-        return FakeWorker(self.driver, self.gate, work or self.double, number)
-
-    def answer(self) -> np.ndarray:
-        return self.outputs.outputs()[0][0].view(np.float32)
+@pytest.fixture(autouse=True)
+def hands_over_quickly() -> Iterator[None]:
+    """The gate polls, and here the worker is a thread of the same interpreter."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    yield
+    sys.setswitchinterval(before)
 
 
-def test_an_honest_call_is_right_and_stays_frozen_through_its_window() -> None:
-    stage = Stage()
-    worker = stage.worker()
-    worker.start()
-    passage = stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 5)
+@pytest.fixture
+def driver() -> Iterator[FakeDriver]:
+    played = FakeDriver()
+    yield played
+    played.stop()
+
+
+@pytest.fixture
+def lane(driver: FakeDriver) -> Iterator[Lane]:
+    opened = Lane(driver)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def null(driver: FakeDriver) -> Iterator[Lane]:
+    opened = Lane(driver, warms=True)
+    yield opened
+    opened.close()
+
+
+def passed(passage: Passage | None) -> Passage:
     assert passage is not None
-    assert np.array_equal(stage.answer(), 2 * VALUES)
-    assert worker.tree.log == []
-    assert (stage.outputs.late_bytes(), stage.outputs.guard_bytes()) == (0, 0)
-    assert stage.inputs.changed_tensors() == ()
-    assert stage.outputs.untouched_shares() == [0.0]
+    return passage
 
 
-def test_calls_follow_one_another_through_the_same_gate() -> None:
-    stage = Stage()
+def right(lane: Lane) -> bool:
+    return all(np.array_equal(y, 2 * x + 1) for x, y in zip(lane.xs, lane.snapshot(), strict=True))
+
+
+def test_an_honest_call_is_right_and_leaves_no_trace(lane: Lane) -> None:
+    passage = passed(lane.call())
+    assert right(lane)
+    assert passage.elapsed_us > 0
+    assert (passage.disturbance, passage.thawed) == ("", False)
+    assert lane.outputs.late_bytes() == 0
+    assert lane.outputs.guard_bytes() == lane.inputs.guard_bytes() == 0
+    assert lane.inputs.changed_tensors() == ()
+    assert lane.outputs.untouched_shares() == [0.0]
+
+
+def test_the_same_gate_serves_one_call_after_another(lane: Lane) -> None:
     for number in range(1, 6):
-        stage.fill()
-        worker = stage.worker(number=number)
-        worker.start()
-        passage = stage.gate.call(number, worker.subject(), stage.inputs, stage.outputs, 5)
-        assert passage is not None
-        assert np.array_equal(stage.answer(), 2 * VALUES)
-    assert stage.driver.flushes == 5
+        passed(lane.call())
+        assert lane.number == number
+        assert right(lane)
+        assert lane.outputs.late_bytes() == 0
 
 
-def test_work_done_before_the_gate_opens_is_done_on_wrong_bytes() -> None:
-    stage = Stage()
-    early: list[np.ndarray] = []
-    flush = stage.driver.flush
-
-    def just_before() -> None:
-        flush()
-        early.append(2 * stage.seen(stage.inputs))
-
-    stage.driver.flush = just_before  # type: ignore[method-assign]
-    worker = stage.worker(lambda: np.copyto(stage.seen(stage.outputs), early[0]))
-    worker.start()
-    assert stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 5) is not None
-    wrong = stage.answer() != 2 * VALUES
-    assert 100 < wrong.sum() < COUNT / 2
-    assert np.array_equal(stage.seen(stage.inputs), VALUES)
+def test_calls_that_share_a_window_each_get_their_own_inputs(driver: FakeDriver) -> None:
+    with contextlib.closing(Lane(driver, slots=3)) as wide:
+        passed(wide.call())
+        assert len({x.tobytes() for x in wide.xs}) == 3
+        assert right(wide)
 
 
-def test_done_before_the_work_leaves_poison_or_late_bytes() -> None:
-    stage = Stage()
-    worker = stage.worker(lambda: None)
-    worker.start()
-    assert stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 5) is not None
-    assert stage.outputs.untouched_shares() == [1.0]
-    stage.double()
-    assert stage.outputs.late_bytes() > COUNT
+def test_inputs_are_wrong_at_some_places_until_the_gate_opens(lane: Lane) -> None:
+    before: list[Values] = []
+    lane.driver.at_flush = lambda: before.append(lane.worker.read())
+    after: list[Values] = []
+
+    def reads(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        after.append(worker.read())
+        worker.say_done(number)
+
+    passed(lane.call(reads))
+    [x] = lane.xs
+    wrong = (before[0].view(np.uint8) != x.view(np.uint8)).sum()
+    assert 100 < wrong <= 2048
+    assert np.array_equal(after[0], x)
+    assert lane.inputs.changed_tensors() == ()
 
 
-def test_done_said_before_the_gate_opened_counts_for_nothing() -> None:
-    stage = Stage()
-    worker = stage.worker()
-    worker.done[0] = 1
-    began = time.monotonic()
-    worker.tells = False
-    worker.start()
-    assert stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 0.3) is None
-    assert time.monotonic() - began >= 0.3
+def test_who_starts_before_the_gate_computes_on_wrong_bytes(lane: Lane) -> None:
+    taken: list[Values] = []
+    lane.driver.at_flush = lambda: taken.append(lane.worker.read())
+
+    def early(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        worker.write(2 * taken[0] + 1)
+        worker.say_done(number)
+
+    passed(lane.call(early))
+    assert not right(lane)
 
 
-def test_a_worker_that_needs_its_host_is_thawed_and_it_is_said(
-    monkeypatch: pytest.MonkeyPatch,
+def test_other_bytes_are_veiled_in_every_call(lane: Lane) -> None:
+    taken: list[Values] = []
+    lane.driver.at_flush = lambda: taken.append(lane.worker.read())
+    places = []
+    for _ in range(3):
+        passed(lane.call())
+        changed = np.flatnonzero(taken[-1].view(np.uint8) != lane.xs[0].view(np.uint8))
+        places.append(changed.tobytes())
+    assert len(set(places)) == 3
+
+
+def test_an_output_is_poison_until_it_is_written(lane: Lane) -> None:
+    passed(lane.call())
+    found: list[Values] = []
+
+    def idle(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        found.append(worker.read_back())
+        worker.say_done(number)
+
+    passed(lane.call(idle))
+    assert lane.outputs.untouched_shares() == [1.0]
+    assert found[0].tobytes() == lane.snapshot()[0].tobytes()
+
+
+def test_a_done_before_the_output_is_caught_by_the_glimpse(lane: Lane) -> None:
+    """By the time of the snapshot the output is there, and stays."""
+    lane.driver.at_close = lane.worker.compute
+
+    def hasty(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        worker.say_done(number)
+
+    passed(lane.call(hasty))
+    assert right(lane)
+    assert lane.outputs.late_bytes() > 500
+
+
+def test_an_output_that_changes_after_the_snapshot_is_late(lane: Lane) -> None:
+    def hasty(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        worker.say_done(number)
+
+    passed(lane.call(hasty))
+    lane.worker.compute()
+    assert lane.outputs.late_bytes() > 16_000
+    assert not right(lane)
+
+
+def test_a_done_said_before_the_gate_opened_counts_for_nothing(lane: Lane) -> None:
+    lane.driver.at_flush = lambda: lane.worker.say_done(1)
+    assert lane.call(lambda worker, number: None, timeout_s=0.1) is None
+
+
+def test_a_done_of_the_call_before_counts_for_nothing(lane: Lane) -> None:
+    passed(lane.call())
+
+    def repeats(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        worker.say_done(number - 1)
+
+    assert lane.call(repeats, timeout_s=0.1) is None
+
+
+def test_the_time_is_what_lies_between_the_stamps() -> None:
+    driver = FakeDriver(clock=iter([1_000_000, 1_250_500]).__next__)
+    with contextlib.closing(Lane(driver)) as lane:
+        assert passed(lane.call()).elapsed_us == 250.5
+    driver.stop()
+
+
+def test_inputs_and_poison_are_there_before_the_cache_is_flushed(lane: Lane) -> None:
+    passed(lane.call())
+    assert lane.driver.order == ["flush", "open", "close"]
+
+
+def test_what_disturbed_the_call_is_passed_on(driver: FakeDriver) -> None:
+    with contextlib.closing(Lane(driver, disturbance=lambda: "heat slows it")) as lane:
+        assert passed(lane.call()).disturbance == "heat slows it"
+
+
+def test_the_collector_rests_only_inside_the_window(lane: Lane) -> None:
+    inside: list[bool] = []
+
+    def asks(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        inside.append(gc.isenabled())
+        honest(worker, number)
+
+    passed(lane.call(asks))
+    assert inside == [False]
+    assert gc.isenabled()
+    assert lane.call(lambda worker, number: None, timeout_s=0.05) is None
+    assert gc.isenabled()
+
+
+def test_an_armed_worker_stays_frozen_through_a_short_window(lane: Lane) -> None:
+    def slow(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        time.sleep(0.1)
+        honest(worker, number)
+
+    assert not passed(lane.call(slow)).thawed
+    assert (lane.worker.tree.thaws, lane.worker.tree.freezes) == (0, 0)
+
+
+def needs_its_host(worker: FakeWorker, number: int) -> None:
+    """A host callback in the stream."""
+    worker.await_gate(number)
+    worker.await_that(worker.tree.running.is_set)
+    honest(worker, number)
+
+
+def test_an_armed_worker_that_needs_its_host_is_thawed_and_frozen_again(lane: Lane) -> None:
+    passage = passed(lane.call(needs_its_host))
+    assert passage.thawed
+    assert passage.elapsed_us > 400_000
+    assert right(lane)
+    assert (lane.worker.tree.thaws, lane.worker.tree.freezes) == (1, 1)
+
+
+def test_who_needed_its_host_several_times_is_thawed_soon(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "_FROZEN_S", 0.05)
-    stage = Stage()
-    for number in range(1, 5):
-        worker = stage.worker(number=number)
-        worker.needs_host = True
-        worker.start()
-        passage = stage.gate.call(number, worker.subject(), stage.inputs, stage.outputs, 5)
-        assert passage is not None
-        assert passage.thawed
-        assert worker.tree.log == ["thaw", "freeze"]
-        assert passage.elapsed_us >= 15_000
+    monkeypatch.setattr("integrity.supervision.cuda.gate._FROZEN_S", 0.3)
+    took_us = [passed(lane.call(needs_its_host)).elapsed_us for _ in range(4)]
+    assert min(took_us[:3]) > 290_000
+    assert took_us[3] < 250_000
 
 
-def test_the_gate_opens_for_a_worker_that_never_says_it_is_ready() -> None:
-    stage = Stage()
-    worker = stage.worker()
-    worker.start()
-    subject = worker.subject(armed=False)
-    passage = stage.gate.call(1, subject, stage.inputs, stage.outputs, 5)
-    assert passage is not None
-    assert np.array_equal(stage.answer(), 2 * VALUES)
-    assert worker.tree.log == ["freeze"]
+def test_a_worker_that_is_not_armed_runs_through_its_window(lane: Lane) -> None:
+    passage = passed(lane.call(armed=False))
+    assert not passage.thawed
+    assert right(lane)
+    assert (lane.worker.tree.thaws, lane.worker.tree.freezes) == (0, 1)
 
 
-def test_patience_is_short_for_whoever_never_gets_ready() -> None:
-    stage = Stage()
-    first = stage.gate.patience(60)
-    for number in range(1, 5):
-        worker = stage.worker(number=number)
-        worker.start()
-        stage.gate.call(number, worker.subject(armed=False), stage.inputs, stage.outputs, 5)
-    assert stage.gate.patience(60) < 0.1
-    assert first < 1
-    assert stage.gate.patience(0.001) == 0.001
+def test_a_worker_is_given_less_time_to_arm_once_it_has_missed_it_often(lane: Lane) -> None:
+    assert lane.gate.patience(10) == 0.05
+    passed(lane.call(armed=False))
+    assert lane.gate.patience(10) == 0.25
+    for _ in range(2):
+        passed(lane.call(armed=False))
+    assert lane.gate.patience(10) == 0.02
 
 
-def test_a_worker_that_says_done_without_a_word_in_the_page_is_not_waited_for_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gates, "_FROZEN_S", 0.05)
-    stage = Stage()
-    worker = stage.worker(lambda: None)
-    worker.tells = False
-    worker.says = [True]
-    worker.start()
-    began = time.monotonic()
-    assert stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 20) is None
-    assert time.monotonic() - began < 2
+def test_a_worker_that_arms_keeps_its_time_to_arm(lane: Lane) -> None:
+    for _ in range(5):
+        passed(lane.call())
+    assert lane.gate.patience(10) == 0.25
 
 
-@pytest.mark.parametrize("error", [WorkerRaised("ValueError: no", ""), WorkerDied("was killed")])
-def test_what_a_worker_dies_of_inside_its_window_is_passed_on(error: Exception) -> None:
-    stage = Stage()
-    worker = stage.worker()
-    worker.says = [error]
-    subject = worker.subject(armed=False)
-    with pytest.raises(type(error)):
-        stage.gate.call(1, subject, stage.inputs, stage.outputs, 5)
+def test_nobody_is_waited_for_beyond_the_time_out(lane: Lane) -> None:
+    assert lane.gate.patience(0.01) == 0.01
+    start = time.monotonic()
+    assert lane.call(lambda worker, number: None, timeout_s=0.1) is None
+    assert 0.1 <= time.monotonic() - start < 2
+    assert lane.worker.tree.thaws == 0
 
 
-def test_a_nulls_output_is_warmed_before_the_clock_starts() -> None:
-    stage = Stage(warms=True)
-    worker = stage.worker()
-    worker.start()
-    import threading
+def test_a_worker_that_only_says_that_it_is_done_is_given_up_soon(lane: Lane) -> None:
+    def talks(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        worker.over = True
 
-    threading.Thread(target=worker.prelude, daemon=True).start()
-    settle, waited = stage.driver.settle, []
-    stage.driver.settle = lambda: (waited.append(time.perf_counter()), settle())[1]  # type: ignore[method-assign]
-    passage = stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 5)
-    assert passage is not None
-    assert passage.elapsed_us < 15_000
-    assert waited
+    start = time.monotonic()
+    assert lane.call(talks, armed=False, timeout_s=60) is None
+    assert time.monotonic() - start < 2
 
 
-def test_a_lost_device_is_raised_and_closing_survives_it() -> None:
-    stage = Stage()
-    worker = stage.worker()
-    stage.driver.lost = True
-    with pytest.raises(stage.driver.losses):
-        stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 5)
-    stage.gate.release_all()
+def test_a_word_that_comes_right_after_the_message_is_in_time(lane: Lane) -> None:
+    def talks_first(worker: FakeWorker, number: int) -> None:
+        worker.await_gate(number)
+        worker.over = True
+        time.sleep(0.1)
+        honest(worker, number)
+
+    passed(lane.call(talks_first, armed=False))
+    assert right(lane)
 
 
-def test_release_lets_a_waiting_worker_go() -> None:
-    stage = Stage()
-    worker = stage.worker()
-    thread = worker.start()
-    stage.gate.release_all()
-    thread.join(5)
-    assert not thread.is_alive()
+def test_a_nulls_output_is_ready_before_the_clock_starts(null: Lane) -> None:
+    def takes_its_time(worker: FakeWorker, number: int) -> None:
+        worker.await_word(PRELUDE, number)
+        time.sleep(0.3)
+        ready(worker, number)
+
+    passage = passed(null.call(takes_its_time))
+    assert passage.elapsed_us < 250_000
+    assert null.driver.order == ["flush", f"write {PRELUDE}", "open", "close"]
+    assert right(null)
 
 
-def test_closing_leaves_no_descriptor() -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    gate = CudaGate(FakeDriver(), warms=False)
-    assert len(os.listdir("/proc/self/fd")) > before
-    gate.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+def test_a_null_is_prepared_anew_in_every_call(null: Lane) -> None:
+    for _ in range(3):
+        passed(null.call(ready))
+    assert null.driver.order.count(f"write {PRELUDE}") == 3
 
 
-def test_a_disturbed_device_is_written_down() -> None:
-    stage = Stage()
-    stage.gate = CudaGate(stage.driver, False, lambda: "heat slows it (hardware)")
-    worker = stage.worker()
-    worker.start()
-    passage = stage.gate.call(1, worker.subject(), stage.inputs, stage.outputs, 5)
-    assert passage is not None
-    assert passage.disturbance == "heat slows it (hardware)"
-
-
-# -- a process apart -------------------------------------------------------------------------
-
-
-def test_what_is_done_apart_comes_back() -> None:
-    assert apart(lambda: os.urandom(1 << 22)[:0] + b"x" * (1 << 22)) == b"x" * (1 << 22)
-
-
-@pytest.mark.parametrize("error", [CannotJudge("no memory"), BadInput("no such thing")])
-def test_refusals_come_back_as_they_are(error: Exception) -> None:
-    def refuse() -> int:
-        raise error
-
-    with pytest.raises(type(error), match=str(error)):
-        apart(refuse)
-
-
-def test_a_bug_comes_back_with_its_trace() -> None:
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        apart(lambda: 1 // 0)
-
-
-def test_a_child_that_leaves_is_no_result() -> None:
-    def leave() -> int:
-        os._exit(3)
-
-    with pytest.raises(ChildDied, match="ended with exit status 3"):
-        apart(leave)
-
-
-# -- the machine as workers need it ----------------------------------------------------------
-
-
-def test_a_machine_without_a_device_is_told_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "nvidiactl").touch()
-    with pytest.raises(BadInput, match="use --level cpu"):
-        cuda_platform(tmp_path)
-
-
-def test_workers_get_the_nodes_they_need_and_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-caps", "sda"):
-        (tmp_path / name).touch()
-    driver, other = tmp_path / "driver", tmp_path / "other"
-    for folder in (driver, other):
-        folder.mkdir()
-    (driver / "libcuda.so.1").touch()
-    monkeypatch.setenv("LD_LIBRARY_PATH", f"{other}:{driver}")
-    monkeypatch.setenv("SECRET", "x")
-    platform = cuda_platform(tmp_path)
-    names = {Path(node).name for node in platform.nodes}
-    assert names == {"nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"}
-    assert platform.environment["LD_LIBRARY_PATH"] == str(driver)
-    assert "SECRET" not in platform.environment
-
-
-def test_compilers_elsewhere_can_be_read_and_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "nvidia0").touch()
-    nvcc = tmp_path / "cuda" / "bin" / "nvcc"
-    nvcc.parent.mkdir(parents=True)
-    nvcc.touch(0o755)
-    monkeypatch.setenv("PATH", f"{nvcc.parent}:/usr/bin")
-    platform = cuda_platform(tmp_path)
-    assert str(nvcc.parent) in platform.path
-    assert str(tmp_path / "cuda") in platform.tools
+def test_nobody_but_a_null_has_a_prelude(lane: Lane) -> None:
+    passed(lane.call())
+    assert lane.driver.word(lane.gate._words.address + PRELUDE) == 0

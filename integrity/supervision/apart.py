@@ -6,11 +6,13 @@ end of a process gives everything back that a driver holds for it.
 
 import os
 import pickle
+import signal
 import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
 from integrity.errors import BadInput, CannotJudge
+from integrity.worker.sandbox import die_with_parent
 
 Result = TypeVar("Result")
 
@@ -35,9 +37,12 @@ def apart(work: Callable[[], Result]) -> Result:
     try:
         with os.fdopen(reading, "rb") as pipe:
             raw = pipe.read()
+    except BaseException:  # an interrupt: nobody wants the result any more
+        os.kill(child, signal.SIGKILL)
+        raise
     finally:
         _, status = os.waitpid(child, 0)
-    if not raw:
+    if status != 0 or not raw:
         raise ChildDied(f"the supervising process {_ending(status)}")
     outcome = pickle.loads(raw)
     if isinstance(outcome, Exception):
@@ -49,6 +54,7 @@ def apart(work: Callable[[], Result]) -> Result:
 def _answer(work: Callable[[], Result], reading: int, writing: int) -> None:
     code = 70
     try:
+        die_with_parent()
         os.close(reading)
         outcome = _outcome(work)
         with os.fdopen(writing, "wb") as pipe:

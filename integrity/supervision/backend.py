@@ -170,7 +170,7 @@ class CpuGate:
     ) -> Passage | None:
         tree = subject.tree
         outputs.look_at()
-        places, right = inputs.veil()
+        places, right = inputs.veiled
 
         def unveil() -> None:
             inputs.block.bytes[places] = right

@@ -85,38 +85,38 @@ class Buffers:
         return [tensor for slot in self._used for tensor in self.slots[slot]]
 
     def write(self, raws: Sequence[Sequence[Bytes]]) -> None:
-        """Put these values into the used slots' tensors."""
-        self._written = raws
-        for slot, values in zip(self._used, raws, strict=True):
-            for tensor, raw in zip(self.slots[slot], values, strict=True):
-                self.block.bytes[tensor.place] = raw
+        """Put these values into the used slots' tensors, a few bytes at secret places excepted.
 
-    def veil(self) -> tuple[Any, Bytes]:
-        """Spoil a few bytes of the tensors at secret places; the places, and what belongs there.
-
-        Work that starts before the gate opens works on them.
+        Work that starts before the gate opens works on those; `veiled` says where they are and
+        what belongs there. At no moment before is all of it right.
         """
-        tensors = [tensor for tensor in self._tensors() if tensor.size_bytes]
-        if not tensors:
-            return self._xp.zeros(0, dtype=np.int64), self._xp.zeros(0, dtype=np.uint8)
-        each = max(_VEILED_BYTES // len(tensors), 1)
-        places = self._xp.asarray(
-            np.unique(
-                np.concatenate(
-                    [
-                        tensor.offset
-                        + self._random.integers(
-                            0, tensor.size_bytes, min(each, 16 + tensor.size_bytes // 64)
-                        )
-                        for tensor in tensors
-                    ]
-                )
-            )
+        self._written = raws
+        count = sum(1 for tensor in self._tensors() if tensor.size_bytes)
+        each = max(_VEILED_BYTES // max(count, 1), 1)
+        veiled = [
+            self._write(tensor, raw, each)
+            for slot, values in zip(self._used, raws, strict=True)
+            for tensor, raw in zip(self.slots[slot], values, strict=True)
+            if tensor.size_bytes
+        ]
+        places, right = zip(*veiled, strict=True) if veiled else ((), ())
+        xp = self._xp
+        self.veiled: tuple[Any, Bytes] = (
+            xp.concatenate([xp.zeros(0, dtype=np.int64), *places]),
+            xp.concatenate([xp.zeros(0, dtype=np.uint8), *right]),
         )
-        right = self.block.bytes[places]
+
+    def _write(self, tensor: Tensor, raw: Bytes, most: int) -> tuple[Any, Bytes]:
+        """One tensor; the veiled places in the block, and the right bytes."""
+        size = tensor.size_bytes
+        inside = self._random.integers(0, size, min(most, 16 + size // 64))
+        places = self._xp.asarray(np.unique(inside))
+        right = raw[places]
         _, shift = self._cut(1)
-        self.block.bytes[places] = right ^ shift
-        return places, right
+        spoiled = raw.copy()
+        spoiled[places] = right ^ shift
+        self.block.bytes[tensor.place] = spoiled
+        return places + tensor.offset, right
 
     def look_at(self) -> tuple[Any, Bytes]:
         """Secret places in the used range for whoever takes the glimpse, and where it goes."""

@@ -210,6 +210,9 @@ class Session:
         return len(self._heard) == 2
 
     def _unfinished(self, timeout_s: float) -> WorkerDied | WorkerRaised:
+        if len(self._heard) == 2:
+            self._worker.end()
+            return WorkerDied("said that it was done before it was")
         if not self._worker.has_spoken():
             self._worker.end()
             return timed_out(timeout_s)

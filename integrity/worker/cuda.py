@@ -138,7 +138,7 @@ class CudaWorker(serve.Worker):
         self._await(self._words + PRELUDE, number)
         for tensor in self._ready or ():
             tensor.fill_(number % 7)
-        self._tell(self._words + PREPARED, number)
+        self._tell(self._page.address + PREPARED, number)
 
     def _await(self, address: int, number: int) -> None:
         stream = torch.cuda.current_stream().cuda_stream

@@ -47,10 +47,6 @@ class Driver(Protocol):
         """Enqueue: write that word of 32 bits."""
         ...
 
-    def wait(self, address: int, number: int) -> None:
-        """Enqueue: wait until that word is at least this."""
-        ...
-
     def opening(
         self, block: Bytes, places: Any, right: Bytes, gate: int, number: int
     ) -> Callable[[], None]:
@@ -203,10 +199,6 @@ class CudaDriver:
     def write(self, address: int, number: int) -> None:
         checked(self._api.cuStreamWriteValue32(self._stream.ptr, address, number, 0))
 
-    def wait(self, address: int, number: int) -> None:
-        at_least = self._api.CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ
-        checked(self._api.cuStreamWaitValue32(self._stream.ptr, address, number, at_least))
-
     def opening(
         self, block: Bytes, places: Any, right: Bytes, gate: int, number: int
     ) -> Callable[[], None]:
@@ -243,6 +235,7 @@ class CudaDriver:
 
     def overrule(self, address: int, number: int) -> None:
         checked(self._api.cuStreamWriteValue32(self._rescue.ptr, address, number, 0))
+        self._rescue.synchronize()
 
     def settle(self) -> None:
         self._stream.synchronize()

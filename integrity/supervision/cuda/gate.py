@@ -67,7 +67,7 @@ class CudaGate:
         self._words = driver.allocate(4096)
         self._words.bytes.fill(0)
         self._page = HostBlock(4096)
-        self._done = np.frombuffer(self._page.bytes, dtype=np.uint32, count=1, offset=DONE)
+        self._said = self._page.bytes.view(np.uint32)
         self.blocks: tuple[Block, ...] = (self._words, self._page)
         driver.settle()
 
@@ -83,18 +83,21 @@ class CudaGate:
         self._habits.calls += 1
         self._habits.missed += not subject.armed
         driver, limit = self._driver, time.monotonic() + timeout_s
-        places, right = inputs.veil()
+        places, right = inputs.veiled
         looked_at, seen = outputs.look_at()
         driver.flush()
         if self._warms:
             driver.write(self._words.address + PRELUDE, number)
-            driver.wait(self._words.address + PREPARED, number)
+            if not self._is_prepared(number, limit):
+                return None
         gate = self._words.address + GATE
         opening = driver.opening(inputs.block.bytes, places, right, gate, number)
         closing = driver.closing(outputs.block.bytes, looked_at, seen)
         driver.settle()
         with _no_pauses():
-            self._done[0] = 0  # whoever said done before the gate opened said it for nothing
+            self._said[DONE // 4] = (
+                0  # whoever said done before the gate opened said it for nothing
+            )
             opening()
             thawed = self._await_done(number, subject, limit)
             if thawed is None:
@@ -109,9 +112,9 @@ class CudaGate:
 
     def _await_done(self, number: int, subject: Subject, limit: float) -> bool | None:
         """Whether the host had to be thawed; None where it ended, or the time is up."""
-        done, start = self._done, time.monotonic()
+        said, start = self._said, time.monotonic()
         thawed = False
-        while done[0] != number:
+        while said[DONE // 4] != number:
             now = time.monotonic()
             if now < start + _SPIN_S:
                 continue
@@ -126,15 +129,23 @@ class CudaGate:
                 return None
         return thawed
 
+    def _is_prepared(self, number: int, limit: float) -> bool:
+        while self._said[PREPARED // 4] != number:
+            if time.monotonic() > limit:
+                return False
+            time.sleep(_NAP_S)
+        return True
+
     def _frozen_s(self) -> float:
         return _SHORT_PATIENCE_S if self._habits.thawed > 2 else _FROZEN_S
 
     def release_all(self) -> None:
         with contextlib.suppress(*self._driver.losses):  # then nobody waits any more
-            for word in (GATE, PRELUDE, PREPARED):
+            for word in (GATE, PRELUDE):
                 self._driver.overrule(self._words.address + word, _LAST)
 
     def close(self) -> None:
         self._words.close()
-        del self._done
-        self._page.close()
+        del self._said
+        with contextlib.suppress(BufferError):  # a traceback may still look at the page
+            self._page.close()

@@ -28,8 +28,8 @@ def cuda_platform(dev: Path = Path("/dev")) -> Platform:
         )
     programs = [Path(found) for name in _TOOLS if (found := shutil.which(name))]
     outside = [program for program in programs if program.parent not in _SYSTEM]
-    home = [Path(os.environ["CUDA_HOME"])] if "CUDA_HOME" in os.environ else []
-    trees = [p.parent.parent for program in outside for p in (program, program.resolve())]
+    home = [Path(path)] if (path := os.environ.get("CUDA_HOME", "")).startswith("/") else []
+    trees = [_tree_of(p) for program in outside for p in (program, program.resolve())]
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if libraries := _driver_folders():
         environment["LD_LIBRARY_PATH"] = libraries
@@ -41,6 +41,13 @@ def cuda_platform(dev: Path = Path("/dev")) -> Platform:
         path=tuple(dict.fromkeys(str(program.parent) for program in outside)),
         environment=environment,
     )
+
+
+def _tree_of(program: Path) -> Path:
+    """What a program needs to run: the tree it is installed in, but never a user's home."""
+    tree, home = program.parent.parent, Path.home()
+    private = home.is_relative_to(tree) or tree == home / ".local"
+    return program.parent if private else tree
 
 
 def _driver_folders() -> str:
