@@ -95,9 +95,8 @@ class CudaGate:
         closing = driver.closing(outputs.block.bytes, looked_at, seen)
         driver.settle()
         with _no_pauses():
-            self._said[DONE // 4] = (
-                0  # whoever said done before the gate opened said it for nothing
-            )
+            # Said before the gate opened, it was said for nothing.
+            self._said[DONE // 4] = 0
             opening()
             thawed = self._await_done(number, subject, limit)
             if thawed is None:
