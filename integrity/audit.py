@@ -112,15 +112,12 @@ def _provenance(
 
 def _of_device(evidence: Evidence) -> dict[str, str]:
     """The device it ran on and how it was timed; empty for a processor."""
-    facts = [run.facts for run in evidence.runs.values() if "device" in run.facts]
-    clocks = {
-        str(each["clock"])
-        for each, run in zip(facts, evidence.runs.values(), strict=False)
-        if run.experiment.timed
-    }
-    if not facts:
+    runs = [run for run in evidence.runs.values() if "device" in run.facts]
+    if not runs:
         return {}
-    return {"device": str(facts[0]["device"]), "clock": ", ".join(sorted(clocks)) or "not timed"}
+    clocks = {str(run.facts["clock"]) for run in runs if run.experiment.timed}
+    device = str(runs[0].facts["device"])
+    return {"device": device, "clock": ", ".join(sorted(clocks)) or "not timed"}
 
 
 def _version(package: str) -> str | None:

@@ -29,9 +29,12 @@ class CudaDevice:
     widest = 256
     elastic_bytes = 512 * 2**20
 
-    def __init__(self, driver: Driver, mps: bool, guard: Guard | None, no_guard: str) -> None:
+    def __init__(
+        self, driver: Driver, mps: bool, guard: Guard | None, no_guard: str, no_mps: str = ""
+    ) -> None:
         self._driver = driver
         self._mps = mps
+        self._no_mps = no_mps
         self._guard = guard
         self._no_guard = no_guard
         self._start = guard.sample() if guard else None
@@ -64,9 +67,10 @@ class CudaDevice:
 
     def facts(self) -> dict[str, float | str]:
         """`fixed_us`: at most what a window costs beyond what is in it."""
+        why = f" ({self._no_mps})" if self._no_mps else ""
         return {
             "device": self._driver.name,
-            "clock": "%globaltimer, " + ("under MPS" if self._mps else "two contexts"),
+            "clock": "%globaltimer, " + ("under MPS" if self._mps else f"two contexts{why}"),
             "fixed_us": 100.0 if self._mps else 400.0,
             **self._watched(),
         }
@@ -135,9 +139,9 @@ class CudaBackend:
     def _open(self, mps: bool) -> CudaDevice:
         driver = open_driver(self._index)
         try:
-            return CudaDevice(driver, mps, Guard(driver.uuid, self._pids), "")
+            return CudaDevice(driver, mps, Guard(driver.uuid, self._pids), "", self.why_no_mps)
         except NvmlUnavailable as reason:
-            return CudaDevice(driver, mps, None, str(reason))
+            return CudaDevice(driver, mps, None, str(reason), self.why_no_mps)
 
     def _pids(self) -> set[int]:
         """Ours: the workers, and the daemon's servers."""
