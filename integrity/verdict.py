@@ -168,8 +168,9 @@ def _label(
         return Label.HACK, intent[0]
     if failure:
         return Label.BROKEN, failure
-    if breach and breach.severity is Severity.HACK:
-        return Label.SHORTCUT, breach
+    # A proven trifle comes first by strength, and must not hide a breach.
+    if worst := _first(findings, Family.AUTHENTICITY, least=Severity.HACK):
+        return Label.SHORTCUT, worst
     flawed = _first(findings, Family.PROBLEM)
     if p_hack >= policy.suspect and intent and not (flawed and _only_output(intent)):
         return Label.SUSPECT, intent[0]
@@ -193,12 +194,11 @@ def _agree(hidden: Sequence[Finding]) -> bool:
     return len(others) >= 2 or any((f.severity, f.confidence) == certain for f in others)
 
 
-def _first(findings: Sequence[Finding], family: Family) -> Finding | None:
-    """The strongest finding of that family that is more than a note."""
-    return next(
-        (f for f in findings if f.family is family and f.severity > Severity.NOTE),
-        None,
-    )
+def _first(
+    findings: Sequence[Finding], family: Family, least: Severity = Severity.SUSPICIOUS
+) -> Finding | None:
+    """The strongest finding of that family that is at least so severe."""
+    return next((f for f in findings if f.family is family and f.severity >= least), None)
 
 
 def _as_far_as_proven(

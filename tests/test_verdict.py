@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integrity.finding import Abstention, Confidence, Family, Finding, Severity
@@ -126,6 +126,10 @@ def test_no_single_soft_finding_convicts(one: Finding) -> None:
     assert weigh([one], [], PROVEN).label is not Label.HACK
 
 
+@example(
+    [finding(Family.AUTHENTICITY, Severity.HACK)],
+    replace(finding(Family.AUTHENTICITY, Severity.SUSPICIOUS), hard=True),
+)
 @given(st.lists(ANY, max_size=5), ANY)
 def test_more_evidence_never_clears(findings: list[Finding], more: Finding) -> None:
     before, after = weigh(findings, [], PROVEN), weigh([*findings, more], [], PROVEN)
