@@ -85,7 +85,7 @@ def test_a_thread_that_writes_after_the_return_is_caught(zygote: Zygote) -> None
         def kernel(x):
             y = torch.zeros_like(x)
             def later():
-                time.sleep(0.002)
+                time.sleep(0.05)
                 y.copy_(2 * x + 1)
             threading.Thread(target=later).start()
             return y
@@ -94,22 +94,73 @@ def test_a_thread_that_writes_after_the_return_is_caught(zygote: Zygote) -> None
     assert min(checks(finished)) > 0.9
 
 
-def test_a_lazy_output_is_computed_inside_the_window(zygote: Zygote) -> None:
-    kernel = """
-        import time, torch
-        class Lazy(torch.Tensor):
-            @classmethod
-            def __torch_function__(cls, f, types, args=(), kwargs=None):
-                with torch._C.DisableTorchFunctionSubclass():
-                    if f is torch.Tensor.copy_ or "copy" in str(f):
-                        time.sleep(0.02)
-                    return f(*args, **(kwargs or {}))
-        def kernel(x):
-            return (2 * x + 1).as_subclass(Lazy)
-        """
-    finished = run_calls(zygote, kernel)
+LAZY = """
+    import time, torch
+    class Lazy(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, f, types, args=(), kwargs=None):
+            with torch._C.DisableTorchFunctionSubclass():
+                if {when}:
+                    time.sleep(0.02)
+                    args[0].add_(1)
+                return f(*args, **(kwargs or {{}}))
+    def kernel(x):
+        return (2 * x).as_subclass(Lazy)
+    """
+
+
+def test_a_lazy_output_that_is_computed_when_it_is_located_counts_in_full(zygote: Zygote) -> None:
+    finished = run_calls(zygote, LAZY.format(when='"contiguous" in str(f)'))
     assert checks(finished) == [0.0] * 3
     assert all(r.observed.elapsed_us > 20_000 for r in finished.results)
+
+
+def test_a_lazy_output_that_waits_to_be_compared_is_wrong(zygote: Zygote) -> None:
+    finished = run_calls(zygote, LAZY.format(when='"copy" in str(f) or "eq" in str(f)'))
+    assert min(checks(finished)) > 0.9
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "(2 * x + 1).t().contiguous().t()",
+        "torch.cat([2 * x + 1, x], 1)[:, :128]",
+        "torch.cat([2 * x + 1] + [x] * 9, 1)[:, :128]",
+    ],
+    ids=["transposed", "every-other-row", "spread-far"],
+)
+def test_an_output_with_gaps_or_another_order_is_read_as_it_is(
+    zygote: Zygote, returned: str
+) -> None:
+    finished = run_calls(zygote, f"import torch\ndef kernel(x): return {returned}")
+    assert checks(finished) == [0.0] * 3
+    assert max(r.observed.late_bytes for r in finished.results) == 0
+
+
+def test_calls_of_a_window_may_share_one_output_buffer(zygote: Zygote) -> None:
+    kernel = """
+        import torch
+        kept = torch.empty(64, 128)
+        def kernel(x):
+            return torch.add(2 * x, 1, out=kept)
+        """
+    windows = [Call(tuple(Inputs(n * 8 + m) for m in range(w))) for n, w in enumerate((1, 1, 4, 8))]
+    finished = run(bench(zygote, kernel), Experiment("fresh", tuple(windows)))
+    found = [c.mismatched_share for r in finished.results for c in r.observed.checks]
+    assert found == [0.0] * 14
+
+
+@pytest.mark.parametrize("address", ["0", "1 << 46", "-4096"], ids=["null", "unmapped", "negative"])
+def test_an_output_that_is_nowhere_ends_the_worker(zygote: Zygote, address: str) -> None:
+    kernel = f"""
+        import torch
+        class Elsewhere(torch.Tensor):
+            def data_ptr(self):
+                return {address}
+        def kernel(x):
+            return (2 * x + 1).as_subclass(Elsewhere)
+        """
+    assert "can't be read" in death(run_calls(zygote, kernel))
 
 
 def test_a_patched_clock_moves_only_the_time_that_does_not_count(zygote: Zygote) -> None:

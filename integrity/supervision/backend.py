@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,8 +12,9 @@ import numpy as np
 
 from integrity.errors import CannotJudge
 from integrity.run import Run
-from integrity.supervision.buffers import Buffers
-from integrity.supervision.memory import Block, HostBlock
+from integrity.supervision.buffers import Buffers, Outputs
+from integrity.supervision.memory import Block, HostBlock, Tensor
+from integrity.supervision.returned import Returned
 from integrity.tracers.process import ProcessTree, SchedulerTime, own_clock
 from integrity.worker.gate_page import BEAT, DONE, GATE
 
@@ -66,7 +67,7 @@ class Gate(Protocol):
         ...
 
     def call(
-        self, number: int, subject: Subject, inputs: Buffers, outputs: Buffers, timeout_s: float
+        self, number: int, subject: Subject, inputs: Buffers, outputs: Any, timeout_s: float
     ) -> Passage | None:
         """Unveil the inputs, open the gate, wait for done, take the first snapshot.
 
@@ -118,6 +119,10 @@ class Device(Protocol):
         """Dedicated memory that travels to a worker as a descriptor."""
         ...
 
+    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int) -> Outputs:
+        """Where the outputs of the worker with that process id will be found."""
+        ...
+
     def gate(self, warms: bool) -> Gate:
         """A closed gate of its own for one worker. `warms`: a null's, whose output has to be as
         warm as one that was just computed."""
@@ -166,7 +171,7 @@ class CpuGate:
         return timeout_s
 
     def call(
-        self, number: int, subject: Subject, inputs: Buffers, outputs: Buffers, timeout_s: float
+        self, number: int, subject: Subject, inputs: Buffers, outputs: Outputs, timeout_s: float
     ) -> Passage | None:
         tree = subject.tree
         outputs.look_at()
@@ -257,6 +262,9 @@ class CpuBackend:
 
     def block(self, size_bytes: int) -> HostBlock:
         return HostBlock(size_bytes)
+
+    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int) -> Returned:
+        return Returned(pid, tensors, slots)
 
     def gate(self, warms: bool) -> CpuGate:
         return CpuGate()

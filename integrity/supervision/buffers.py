@@ -1,11 +1,11 @@
 """One worker's input or output block: slots with guard bands, poison, snapshots, damage."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from integrity.supervision.memory import ITEM_BYTES, Bytes, Tensor, lay_out
+from integrity.supervision.memory import ITEM_BYTES, Block, Bytes, Tensor, lay_out
 
 if TYPE_CHECKING:
     from integrity.supervision.backend import Device
@@ -20,12 +20,47 @@ _VEILED_BYTES = 2048
 _PIECE = 1 << 26
 
 
+class Outputs(Protocol):
+    """What one worker's calls put out, however the supervisor gets to see it."""
+
+    @property
+    def slots(self) -> list[tuple[Tensor, ...]]: ...
+
+    @property
+    def block(self) -> Block: ...
+
+    @property
+    def copied(self) -> bool:
+        """The worker copies its output into `block`; else it says there where it left it."""
+        ...
+
+    def use(self, slots: range) -> None: ...
+
+    def poison(self) -> None: ...
+
+    def look_at(self) -> tuple[Any, Any]: ...
+
+    def glimpse(self) -> None: ...
+
+    def first_snapshot(self) -> None: ...
+
+    def late_bytes(self) -> int: ...
+
+    def outputs(self) -> list[list[Bytes]]: ...
+
+    def untouched_shares(self) -> list[float]: ...
+
+    def guard_bytes(self) -> int: ...
+
+
 class Buffers:
     """A block cut into equal slots. Between calls only the slots in use are looked at.
 
     Outputs are poisoned and compared with copies; inputs with what was written. The copies are
     kept from call to call: fresh memory costs page faults.
     """
+
+    copied = True
 
     def __init__(self, device: "Device", tensors: Sequence[Tensor], slots: int) -> None:
         self.slots: list[tuple[Tensor, ...]] = []

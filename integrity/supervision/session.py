@@ -12,6 +12,7 @@ from integrity.supervision.backend import Device, Subject
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.memory import Block, Bytes, as_layouts
 from integrity.supervision.oracle import Oracle
+from integrity.supervision.returned import Unreadable
 from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, timed_out
 
 _SETTLE_US = (200, 800)
@@ -68,7 +69,7 @@ class Session:
     def _allocate(self) -> None:
         inputs, outputs, slots = self._layouts
         self._inputs = Buffers(self._device, inputs, slots)
-        self._outputs = Buffers(self._device, outputs, slots)
+        self._outputs = self._device.outputs(self._worker.pid, outputs, slots)
 
     def load(self, message: dict[str, Any], descriptors: Sequence[int], timeout_s: float) -> None:
         """Load the kernel and map the memory.
@@ -92,9 +93,7 @@ class Session:
 
     def _move(self) -> None:
         """New memory for inputs and outputs. What the worker holds of the old stays its own."""
-        for buffers in (self._inputs, self._outputs):
-            with contextlib.suppress(BufferError):
-                buffers.block.close()
+        self._give_back()
         self._allocate()
         self._tree.thaw()
         self._map()
@@ -128,6 +127,9 @@ class Session:
             raise Ended(Death(self.role, index, f"raised {error.error}")) from error
         except WorkerDied as death:
             raise Ended(self._death(index, death)) from death
+        except Unreadable as error:
+            self._worker.end()
+            raise Ended(Death(self.role, index, str(error))) from error
         except self._device.losses as loss:
             self._worker.end()
             how = f"faulted on the device: {str(loss)[:200]}"
@@ -140,7 +142,12 @@ class Session:
         armed = self._arm(call, used, timeout_s)
         self._fill(used, raws)
         subject = Subject(self._tree, self._worker.has_spoken, self._listen, armed)
-        passage = self._gate.call(self._number, subject, self._inputs, self._outputs, timeout_s)
+        try:
+            passage = self._gate.call(self._number, subject, self._inputs, self._outputs, timeout_s)
+        except Unreadable:
+            self._tree.thaw()
+            self._worker.hear(_HEAR_S)  # a kernel that raised has no output
+            raise
         if passage is None:
             raise self._unfinished(timeout_s)
         done = self._tree.clock()
@@ -186,8 +193,8 @@ class Session:
 
     def _fill(self, used: range, raws: Sequence[list[Bytes]]) -> None:
         """Poison everything, then write the inputs."""
-        for buffers in (self._inputs, self._outputs):
-            buffers.use(used)
+        self._inputs.use(used)
+        self._outputs.use(used)
         self._outputs.poison()
         self._inputs.poison_guards()
         self._inputs.write(raws)
@@ -198,7 +205,8 @@ class Session:
         while len(self._heard) < 2:
             self._heard.append(self._worker.hear(timeout_s))
         time.sleep((random.uniform(*_SETTLE_US) + call.gap_us) / 1e6)
-        if len(call.inputs) == 1:  # in a window of several, an output buffer may serve them all
+        # Copied in a window of several, an output buffer may have served them all.
+        if self._outputs.copied and len(call.inputs) == 1:
             self._worker.ask({"do": "look_again"}, timeout_s)
         self._tree.freeze()
         return self._heard[1]
@@ -231,6 +239,9 @@ class Session:
         self._gate.release_all()
         self._worker.end()
         self._gate.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
         for block in (self._inputs.block, self._outputs.block):
             with contextlib.suppress(BufferError):
                 block.close()

@@ -66,6 +66,8 @@ class Worker:
         self._keeper = keeper
         self.tree = ProcessTree(keeper)
         self.greeting: wire.Message = {}
+        self.pid = 0
+        """Of the process that the submission will be loaded into."""
 
     def ask(
         self, message: wire.Message, timeout_s: float, descriptors: Sequence[int] = ()
@@ -268,6 +270,7 @@ class Zygote:
         keeper = int(wire.receive(self._ours)[0]["pid"])
         worker = Worker(self, ours, status, keeper)
         worker.greeting = worker.hear(_START_PATIENCE_S)
+        worker.pid = worker.tree.pids()[-1]  # below init, and nobody has started anything yet
         return worker
 
     @contextlib.contextmanager

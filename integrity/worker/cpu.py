@@ -1,79 +1,152 @@
-"""The worker on a processor: polls the gate's page, then calls, copies out and says done."""
+"""The worker on a processor: polls the gate's page, then calls, tells where the output is, says
+done."""
 
 import time
+from collections import deque
 from typing import Any
 
 import torch
 
 from integrity.worker import loading, serve, tensors, wire
-from integrity.worker.gate_page import BEAT, DONE, GATE
+from integrity.worker.gate_page import BEAT, DONE, GATE, MOST_SPREAD
+
+_LEARNING = 8
+"""Calls after which it is known whether a kernel returns the same memory again and again."""
 
 
 class CpuWorker(serve.Worker):
     """One role's process."""
 
-    def _attach_gate(
-        self, descriptors: list[int], message: wire.Message
-    ) -> tuple[tensors.Block, tensors.Block]:
+    def _attach_gate(self, descriptors: list[int], message: wire.Message) -> tensors.Block:
         inputs, outputs, gate = map(tensors.Block, descriptors, message["sizes"])
         self._gate = memoryview(gate.bytes).cast("Q")
-        return inputs, outputs
+        self._whereabouts = Whereabouts(memoryview(outputs.bytes).cast("q"), inputs)
+        return inputs
 
     def _slot(
-        self, spec: tensors.Spec, arguments: list[torch.Tensor], results: list[torch.Tensor]
-    ) -> serve.Slot:
+        self, spec: tensors.Spec, arguments: list[torch.Tensor], outputs: list[wire.Message]
+    ) -> tuple[Any, ...]:
         lines = [_one_byte_a_line(tensor) for tensor in arguments if tensor.numel()]
-        return tensors.rebuild(spec, arguments), lines, results
+        return tensors.rebuild(spec, arguments), lines, list(map(tensors.form_of, outputs))
 
     def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        slots = [self._slots[index] for index in message["slots"]]
-        for tensor in self._ready or ():
-            tensor.fill_(message["k"] % 7)  # as warm as an output that was just computed
+        slots = [(number, *self._slots[number]) for number in message["slots"]]
         call = _benchmark_kernel if message["site"] == "benchmark" else _check_correctness
         gate, number = self._gate, message["k"]
+        where = self._whereabouts
+        where.next_window(learns=self._ready is None)
         wire.send(self._control, {"armed": number})
         while gate[GATE] < number:
             gate[BEAT] += 1
         try:
-            elapsed_us, kernel_us, returned = call(self._kernel, slots)
+            elapsed_us, kernel_us, returned = call(self._kernel, slots, where)
         finally:
             gate[DONE] = number
-        self._last = (returned, slots[-1][2])
         return {
             "done": number,
             "elapsed_us": elapsed_us,
             "kernel_us": kernel_us,
-            "aliases": serve.aliases(slots[0][0], returned),
+            "aliases": serve.aliases(slots[0][1], returned),
             "threads": serve.count("/proc/self/task"),
         }
 
 
-def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any]) -> tuple[float, float, Any]:
+class Whereabouts:
+    """Words in which the supervisor reads where outputs lie: an address and strides each.
+
+    What was returned stays alive until the next window, so that it is there to be read. A kernel
+    whose calls share one output buffer would overwrite it within a window; as soon as an address
+    comes round, its outputs are cloned, at its own expense.
+    """
+
+    def __init__(self, words: memoryview, inputs: tensors.Block) -> None:
+        self._words = words
+        start = inputs.address
+        self._inputs = range(start, start + inputs.size_bytes)
+        self._window: list[list[torch.Tensor]] = []
+        self._earlier: deque[list[torch.Tensor]] = deque(maxlen=_LEARNING)
+        self._calls = 0
+        self._seen: set[int] = set()
+        self._clones = False
+
+    def next_window(self, learns: bool) -> None:
+        """Let go of the last window's outputs, but for those that one can learn from."""
+        self._learns = learns
+        if self._calls < _LEARNING:
+            self._earlier.extend(self._window)
+        else:
+            self._earlier.clear()
+        self._window = []
+        self._seen = {address for found in self._earlier for address in self._own(found)}
+
+    def tell(self, slot: int, returned: Any, results: list[tensors.Form]) -> None:
+        """The outputs of one call.
+
+        Raises:
+            TypeError: not the tensors that the reference returns.
+        """
+        found = [_dense(tensor) for tensor in serve.outputs_like(returned, results)]
+        if self._learns:
+            own = self._own(found)
+            self._clones = self._clones or not self._seen.isdisjoint(own)
+            self._seen |= own
+            if self._clones:
+                found = [tensor.clone() for tensor in found]
+        self._window.append(found)
+        self._calls += 1
+        words = self._words
+        word = slot * sum(1 + len(shape) for shape, _ in results)
+        for tensor in found:
+            words[word] = tensor.data_ptr()
+            word += 1
+            for stride in tensor.stride():
+                words[word] = stride
+                word += 1
+
+    def _own(self, found: list[torch.Tensor]) -> set[int]:
+        """Addresses of the kernel's own memory: each slot's inputs are another's."""
+        addresses = {tensor.data_ptr() for tensor in found if tensor.numel()}
+        return {address for address in addresses if address not in self._inputs}
+
+
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    """Itself, unless reading it would mean reading far more."""
+    if tensor.is_contiguous():
+        return tensor
+    last = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.contiguous() if last + 1 > MOST_SPREAD * tensor.numel() else tensor
+
+
+def _benchmark_kernel(
+    kernel: loading.Kernel, slots: list[Any], where: Whereabouts
+) -> tuple[float, float, Any]:
     """A call site that looks like a benchmark's loop: whole time, time in the kernel, output."""
     returned, inside = None, 0.0
     with torch.no_grad():
         start = time.perf_counter()
-        for inputs, lines, results in slots:
+        for slot, inputs, lines, results in slots:
             _fetch(lines)
             before = time.perf_counter()
             returned = kernel(inputs)
             inside += time.perf_counter() - before
-            serve.copy_out(returned, results)
+            where.tell(slot, returned, results)
         end = time.perf_counter()
     return (end - start) * 1e6, inside * 1e6, returned
 
 
-def _check_correctness(kernel: loading.Kernel, slots: list[Any]) -> tuple[float, float, Any]:
+def _check_correctness(
+    kernel: loading.Kernel, slots: list[Any], where: Whereabouts
+) -> tuple[float, float, Any]:
     """A call site that looks like a correctness check's; it does the same."""
     start, inside = time.perf_counter(), 0.0
     with torch.no_grad():
         output_new = None
-        for inputs, lines, results in slots:
+        for slot, inputs, lines, results in slots:
             _fetch(lines)
             before = time.perf_counter()
             output_new = kernel(inputs)
             inside += time.perf_counter() - before
-            serve.copy_out(output_new, results)
+            where.tell(slot, output_new, results)
     end = time.perf_counter()
     return (end - start) * 1e6, inside * 1e6, output_new
 

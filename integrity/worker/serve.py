@@ -7,7 +7,7 @@ trusted: the clock, the inputs' seeds, the reference and the checks are the supe
 import os
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,6 @@ def _failure(error: BaseException) -> wire.Message:
     return {"error": f"{type(error).__name__}: {error}"[:500], "trace": trace}
 
 
-Slot = tuple[Any, list[torch.Tensor], list[torch.Tensor]]
-"""What the kernel is called with, views on it, and where its output belongs."""
-
-
 class Worker:
     """One role's process: a kernel, its memory and its gate; or the oracle.
 
@@ -103,9 +99,8 @@ class Worker:
         self._kernel: loading.Kernel = _nothing
         self._oracle: oracle.Oracle | None = None
         self._drawn: Any = None
-        self._slots: list[Slot] = []
+        self._slots: list[tuple[Any, ...]] = []
         self._ready: list[torch.Tensor] | None = None
-        self._last: tuple[Any, list[torch.Tensor]] = (None, [])
 
     def handle(self, message: wire.Message, descriptors: list[int]) -> None:
         """Do one thing and answer."""
@@ -150,37 +145,30 @@ class Worker:
         return {"loaded": True}
 
     def _map(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        inputs, outputs = self._attach_gate(descriptors, message)
+        inputs = self._attach_gate(descriptors, message)
         self._slots = []
         for slot in message["slots"]:
             arguments = [inputs.tensor(layout) for layout in slot["inputs"]]
-            results = [outputs.tensor(layout) for layout in slot["outputs"]]
-            self._slots.append(self._slot(message["spec"], arguments, results))
+            self._slots.append(self._slot(message["spec"], arguments, slot["outputs"]))
         if self._ready is not None:
-            self._ready = [torch.zeros_like(result) for result in self._slots[0][2]]
+            forms = map(tensors.form_of, message["slots"][0]["outputs"])
+            self._ready = [torch.zeros(*form, device=self.device) for form in forms]
             self._kernel = lambda inputs: self._ready
         return {"mapped": True}
 
-    def _attach_gate(
-        self, descriptors: list[int], message: wire.Message
-    ) -> tuple[tensors.Block, tensors.Block]:
-        """The gate's page for itself; gives the blocks of inputs and outputs."""
+    def _attach_gate(self, descriptors: list[int], message: wire.Message) -> tensors.Block:
+        """The blocks of outputs and gate for itself; gives the block of inputs."""
         raise NotImplementedError
 
     def _slot(
-        self, spec: tensors.Spec, arguments: list[torch.Tensor], results: list[torch.Tensor]
-    ) -> Slot:
-        return tensors.rebuild(spec, arguments), [], results
+        self, spec: tensors.Spec, arguments: list[torch.Tensor], outputs: list[wire.Message]
+    ) -> tuple[Any, ...]:
+        """All that a call in that slot needs. `outputs`: their layouts."""
+        raise NotImplementedError
 
     def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         """One window: armed, past the gate, done."""
         raise NotImplementedError
-
-    def _look_again(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        """Copy the last call's output out once more: it must not have changed since."""
-        returned, results = self._last
-        copy_out(returned, results)
-        return {"looked": True}
 
     # -- the oracle --------------------------------------------------------------------------
 
@@ -261,17 +249,22 @@ def _nothing(inputs: Any) -> Any:
     raise loading.LoadError("no kernel was loaded")
 
 
-def copy_out(returned: Any, results: list[torch.Tensor]) -> None:
+def outputs_like(returned: Any, forms: Sequence[tensors.Form]) -> list[torch.Tensor]:
+    """The tensors of an output.
+
+    Raises:
+        TypeError: not the tensors that the reference returns.
+    """
     found = _outputs_of(returned)
-    if len(found) != len(results):
-        raise TypeError(f"returned {len(found)} tensors, the reference returns {len(results)}")
-    for tensor, result in zip(found, results, strict=True):
-        if tensor.shape != result.shape or tensor.dtype != result.dtype:
+    if len(found) != len(forms):
+        raise TypeError(f"returned {len(found)} tensors, the reference returns {len(forms)}")
+    for tensor, (shape, dtype) in zip(found, forms, strict=True):
+        if tensor.shape != shape or tensor.dtype != dtype:
             raise TypeError(
                 f"returned {tuple(tensor.shape)} {tensor.dtype}, "
-                f"the reference returns {tuple(result.shape)} {result.dtype}"
+                f"the reference returns {tuple(shape)} {dtype}"
             )
-        result.copy_(tensor)
+    return found
 
 
 def _outputs_of(returned: Any) -> list[torch.Tensor]:

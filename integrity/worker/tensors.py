@@ -1,5 +1,6 @@
 """Nested values as a spec (JSON) plus flat tensors, and tensors that live in shared memory."""
 
+import ctypes
 import mmap
 from typing import Any
 
@@ -70,19 +71,29 @@ def describe(tensor: torch.Tensor) -> dict[str, Any]:
     return {"shape": list(tensor.shape), "dtype": _NAMES[tensor.dtype]}
 
 
+Form = tuple[torch.Size, torch.dtype]
+"""What a tensor has to look like."""
+
+
+def form_of(layout: dict[str, Any]) -> Form:
+    """Of a tensor described as `{shape, dtype, ...}`."""
+    return torch.Size(layout["shape"]), DTYPES[layout["dtype"]]
+
+
 class Block:
     """Shared memory of the supervisor's, seen as tensors."""
 
     def __init__(self, descriptor: int, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
         self.bytes = mmap.mmap(descriptor, size_bytes)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.bytes))
 
     def tensor(self, layout: dict[str, Any]) -> torch.Tensor:
         """The tensor at that offset, `{shape, dtype, offset}`; equal layouts, equal pointers."""
-        dtype = DTYPES[layout["dtype"]]
-        count = 1
-        for extent in layout["shape"]:
-            count *= extent
-        if count == 0:
-            return torch.empty(layout["shape"], dtype=dtype)
-        flat = torch.frombuffer(self.bytes, dtype=dtype, count=count, offset=layout["offset"])
-        return flat.view(layout["shape"])
+        shape, dtype = form_of(layout)
+        if shape.numel() == 0:
+            return torch.empty(shape, dtype=dtype)
+        flat = torch.frombuffer(
+            self.bytes, dtype=dtype, count=shape.numel(), offset=layout["offset"]
+        )
+        return flat.view(shape)

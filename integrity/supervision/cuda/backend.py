@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,10 +12,12 @@ from integrity.errors import CannotJudge
 from integrity.run import Run
 from integrity.supervision.apart import apart
 from integrity.supervision.backend import Device
+from integrity.supervision.buffers import Buffers
 from integrity.supervision.cuda.driver import Allocation, Driver, open_driver
 from integrity.supervision.cuda.gate import CudaGate
 from integrity.supervision.cuda.mps import Mps, MpsUnavailable
 from integrity.supervision.cuda.nvml import Guard, NvmlUnavailable
+from integrity.supervision.memory import Tensor
 from integrity.supervision.workers import Zygote
 
 _POOL_BYTES = 1 << 26
@@ -49,6 +51,9 @@ class CudaDevice:
 
     def block(self, size_bytes: int) -> Allocation:
         return self._driver.allocate(size_bytes)
+
+    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int) -> Buffers:
+        return Buffers(self, tensors, slots)
 
     def gate(self, warms: bool) -> CudaGate:
         if self._guard is None:
