@@ -20,21 +20,21 @@ class CpuWorker(serve.Worker):
     def _attach_gate(self, descriptors: list[int], message: wire.Message) -> tensors.Block:
         inputs, outputs, gate = map(tensors.Block, descriptors, message["sizes"])
         self._gate = memoryview(gate.bytes).cast("Q")
-        self._whereabouts = Whereabouts(memoryview(outputs.bytes).cast("q"), inputs)
+        words = memoryview(outputs.bytes).cast("q")
+        self._whereabouts = Whereabouts(words, inputs, shares=self._ready is not None)
         return inputs
 
     def _slot(
         self, spec: tensors.Spec, arguments: list[torch.Tensor], outputs: list[wire.Message]
     ) -> tuple[Any, ...]:
-        lines = [_one_byte_a_line(tensor) for tensor in arguments if tensor.numel()]
-        return tensors.rebuild(spec, arguments), lines, list(map(tensors.form_of, outputs))
+        return tensors.rebuild(spec, arguments), list(map(tensors.form_of, outputs))
 
     def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         slots = [(number, *self._slots[number]) for number in message["slots"]]
         call = _benchmark_kernel if message["site"] == "benchmark" else _check_correctness
         gate, number = self._gate, message["k"]
         where = self._whereabouts
-        where.next_window(learns=self._ready is None)
+        where.next_window()
         wire.send(self._control, {"armed": number})
         while gate[GATE] < number:
             gate[BEAT] += 1
@@ -56,11 +56,13 @@ class Whereabouts:
 
     What was returned stays alive until the next window, so that it is there to be read. A kernel
     whose calls share one output buffer would overwrite it within a window; as soon as an address
-    comes round, its outputs are cloned, at its own expense.
+    comes round, its outputs are cloned, at its own expense. `shares`: not a null's, which
+    nobody reads.
     """
 
-    def __init__(self, words: memoryview, inputs: tensors.Block) -> None:
+    def __init__(self, words: memoryview, inputs: tensors.Block, shares: bool) -> None:
         self._words = words
+        self._shares = shares
         start = inputs.address
         self._inputs = range(start, start + inputs.size_bytes)
         self._window: list[list[torch.Tensor]] = []
@@ -69,9 +71,8 @@ class Whereabouts:
         self._seen: set[int] = set()
         self._clones = False
 
-    def next_window(self, learns: bool) -> None:
+    def next_window(self) -> None:
         """Let go of the last window's outputs, but for those that one can learn from."""
-        self._learns = learns
         if self._calls < _LEARNING:
             self._earlier.extend(self._window)
         else:
@@ -86,12 +87,11 @@ class Whereabouts:
             TypeError: not the tensors that the reference returns.
         """
         found = [_dense(tensor) for tensor in serve.outputs_like(returned, results)]
-        if self._learns:
-            own = self._own(found)
-            self._clones = self._clones or not self._seen.isdisjoint(own)
-            self._seen |= own
-            if self._clones:
-                found = [tensor.clone() for tensor in found]
+        own = self._own(found)
+        self._clones = self._clones or not self._seen.isdisjoint(own)
+        self._seen |= own
+        if self._clones and not self._shares:
+            found = [tensor.clone() for tensor in found]
         self._window.append(found)
         self._calls += 1
         words = self._words
@@ -124,8 +124,7 @@ def _benchmark_kernel(
     returned, inside = None, 0.0
     with torch.no_grad():
         start = time.perf_counter()
-        for slot, inputs, lines, results in slots:
-            _fetch(lines)
+        for slot, inputs, results in slots:
             before = time.perf_counter()
             returned = kernel(inputs)
             inside += time.perf_counter() - before
@@ -141,25 +140,10 @@ def _check_correctness(
     start, inside = time.perf_counter(), 0.0
     with torch.no_grad():
         output_new = None
-        for slot, inputs, lines, results in slots:
-            _fetch(lines)
+        for slot, inputs, results in slots:
             before = time.perf_counter()
             output_new = kernel(inputs)
             inside += time.perf_counter() - before
             where.tell(slot, output_new, results)
     end = time.perf_counter()
     return (end - start) * 1e6, inside * 1e6, output_new
-
-
-def _one_byte_a_line(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.view(-1).view(torch.uint8)[::64]
-
-
-def _fetch(lines: list[torch.Tensor]) -> None:
-    """Bring inputs that another core just wrote into this one's caches, as part of the window.
-
-    The null does it too, so calibration takes it off; the kernel then finds its inputs as warm as
-    in a process that made them itself. Who skips it reads them cold.
-    """
-    for line in lines:
-        line.sum()

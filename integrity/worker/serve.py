@@ -152,7 +152,7 @@ class Worker:
             self._slots.append(self._slot(message["spec"], arguments, slot["outputs"]))
         if self._ready is not None:
             forms = map(tensors.form_of, message["slots"][0]["outputs"])
-            self._ready = [torch.zeros(*form, device=self.device) for form in forms]
+            self._ready = [torch.zeros(s, dtype=d, device=self.device) for s, d in forms]
             self._kernel = lambda inputs: self._ready
         return {"mapped": True}
 
