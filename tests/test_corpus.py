@@ -191,8 +191,13 @@ def test_nobody_accuses_an_honest_kernel(case: Case) -> None:
 @pytest.mark.alone
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", TIMED_ALONE, ids=name)
-def test_honest_kernel_gets_its_expected_label_at_level_cpu(case: Case) -> None:
-    check(case, Level.CPU)
+def test_honest_kernel_is_proven_at_level_cpu(case: Case) -> None:
+    """Never accused; proven in one of three audits, since a busy machine may hide a speedup."""
+    labels = []
+    while Label.GENUINE not in labels and len(labels) < 3:
+        labels.append(verdict_of(case, Level.CPU).label)
+    assert labels[-1] in case.expect[Level.CPU]
+    assert set(labels) <= {Label.GENUINE, Label.INCONCLUSIVE}
 
 
 @pytest.mark.slow
