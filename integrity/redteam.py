@@ -190,17 +190,23 @@ def _side_by_side(
         pool.join()
 
 
-_prepared: list[Benches] = []
+_prepared: list[Benches | BadInput] = []
 
 
 def _prepare(level: Level, isolation: Isolation) -> None:
     stack = ExitStack()
-    _prepared.append(_bencher(stack, level, isolation))
+    try:
+        _prepared.append(_bencher(stack, level, isolation))
+    except BadInput as error:  # a process that failed to start would be replaced for ever
+        _prepared.append(error)
     util.Finalize(None, stack.close, exitpriority=10)  # a pool's processes run no atexit
 
 
 def _check_prepared(exploit: Exploit) -> tuple[Exploit, Result | None]:
-    return exploit, _check(_prepared[0], exploit)
+    [benches] = _prepared
+    if isinstance(benches, BadInput):
+        raise benches
+    return exploit, _check(benches, exploit)
 
 
 def _check(bench: Benches, exploit: Exploit) -> Result | None:

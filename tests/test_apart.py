@@ -110,6 +110,11 @@ def test_any_other_error_comes_back_with_its_trace() -> None:
         apart(broken)
 
 
+def test_a_result_that_nobody_could_pickle_is_an_error_with_its_trace() -> None:
+    with pytest.raises(RuntimeError, match=r"cannot pickle .*lock"):
+        apart(threading.Lock)
+
+
 def test_an_error_that_nobody_could_pickle_comes_back_with_its_trace() -> None:
     class OwnError(Exception):
         def __init__(self, one: object, two: object) -> None:
@@ -127,9 +132,8 @@ def test_an_error_that_nobody_could_pickle_comes_back_with_its_trace() -> None:
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "was killed by signal 9"),
         (lambda: os.kill(os.getpid(), signal.SIGTERM), "was killed by signal 15"),
         (lambda: sys.exit(0), "ended with exit status 70"),
-        (lambda: threading.Lock(), "ended with exit status 70"),
     ],
-    ids=["exits", "exits well", "killed", "terminated", "sys.exit", "no pickle"],
+    ids=["exits", "exits well", "killed", "terminated", "sys.exit"],
 )
 def test_a_child_that_ends_without_a_result_died_and_it_says_how(
     end: Callable[[], object], how: str, capfd: pytest.CaptureFixture[str]

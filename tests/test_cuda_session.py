@@ -112,6 +112,8 @@ def test_a_closed_gate_leaves_no_descriptor_behind(driver: FakeDriver) -> None:
 class Spoken(FakeWorker):
     """The same as a session talks to it."""
 
+    pid = 0
+
     def __init__(self, script: Script, arms: bool) -> None:
         super().__init__()
         self.script, self.arms = script, arms

@@ -109,6 +109,16 @@ def test_it_can_signal_nobody(zygote: Zygote) -> None:
         victim.wait()
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user's workers are one user")
+def test_one_workers_processes_are_not_another_s(zygote: Zygote) -> None:
+    """A fork bomb in one must not make another's compiler fail: limits count by user."""
+    with worker_of(zygote) as one, worker_of(zygote) as other:
+        users = {one.greeting["uid"], other.greeting["uid"]}
+    if users == {0}:
+        pytest.skip("this interpreter lies where only root may read")
+    assert len(users - {0}) == 2
+
+
 def test_it_has_no_privileges_left(zygote: Zygote) -> None:
     told = told_inside(
         zygote,

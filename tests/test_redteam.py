@@ -128,6 +128,12 @@ def test_an_unknown_case_is_bad_input(capsys: Any) -> None:
     assert "no exploit 'nonsense'" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a GPU")
+def test_without_a_gpu_level_gpu_is_bad_input(capsys: Any) -> None:
+    assert main(["redteam", "--level", "gpu", "c1-keyed-by-pointer"]) == 2
+    assert "needs an NVIDIA device" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_no_exploit_gains_anything_on_a_cpu(capsys: Any) -> None:
     assert main(["redteam", "--format", "json"]) == 0

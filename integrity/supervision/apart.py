@@ -56,9 +56,10 @@ def _answer(work: Callable[[], Result], reading: int, writing: int) -> None:
     try:
         die_with_parent()
         os.close(reading)
-        outcome = _outcome(work)
+        outcome = _outcome(lambda: pickle.dumps(work()))
+        raw = pickle.dumps(outcome) if isinstance(outcome, Exception) else outcome
         with os.fdopen(writing, "wb") as pipe:
-            pipe.write(pickle.dumps(outcome))
+            pipe.write(raw)
         code = 0
     finally:
         os._exit(code)  # what the parent would do at its end is not ours to do

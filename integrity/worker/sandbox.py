@@ -8,6 +8,7 @@ import ctypes
 import os
 import platform
 import resource
+import secrets
 import signal
 import stat
 import struct
@@ -30,6 +31,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 _LAST_CAPABILITY = 63
 _NOBODY = 65534
+_FRESH_IDS = range(1 << 20, 1 << 31)
 _INSIDE_UID = 1000
 _SCRATCH_BYTES = 1 << 30
 
@@ -136,14 +138,14 @@ def build_root(cache: str, cache_writable: bool, extras: Extras) -> None:
         os.close(handle)
 
 
-def drop_privileges(as_nobody: bool) -> None:
-    """Give up every capability, and root's identity where nobody's suffices."""
+def drop_privileges(as_another: bool, extras: Extras) -> None:
+    """Give up every capability, and root's identity where another's suffices."""
     for capability in range(_LAST_CAPABILITY + 1):  # first: this takes a capability itself
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-    if os.getuid() == 0 and as_nobody:
+    if os.getuid() == 0 and as_another:
         os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+        # The device's driver and its MPS server were only ever tried with a user they may know.
+        _become(_NOBODY if extras.devices else secrets.choice(_FRESH_IDS))
     header = struct.pack("Ii", 0x20080522, 0)
     _syscall(_CAPSET[platform.machine()], header, b"\0" * 24)
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -152,7 +154,22 @@ def drop_privileges(as_nobody: bool) -> None:
     die_with_parent()
 
 
-def nobody_can_read(paths: Sequence[Path]) -> bool:
+def _become(user: int) -> None:
+    """Be that user; nobody, where ids are mapped and that one is not.
+
+    One of its own: a user's processes are counted together, so one worker's would be all of
+    another's that it may have, and a user's processes may end each other.
+    """
+    try:
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    except OSError:
+        if user == _NOBODY:
+            raise
+        _become(_NOBODY)
+
+
+def others_can_read(paths: Sequence[Path]) -> bool:
     """Whether another user could reach these paths: /root and locked homes are in the way."""
     every = {parent for path in paths for parent in [*path.resolve().parents]}
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in every)

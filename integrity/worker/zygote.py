@@ -127,12 +127,12 @@ def _init(request: wire.Message) -> NoReturn:
     match request["isolation"]:
         case "namespaces":
             sandbox.build_root(request["cache"], request["cache_writable"], _extras(request))
-            sandbox.drop_privileges(as_nobody=True)
+            sandbox.drop_privileges(as_another=True, extras=_extras(request))
         case "landlock":
             os.chdir(request["scratch"])
-            tools = _extras(request).tools
-            readable = [*sandbox.readable_paths(tools), Path(request["scratch"])]
-            sandbox.drop_privileges(as_nobody=sandbox.nobody_can_read(readable))
+            extras = _extras(request)
+            readable = [*sandbox.readable_paths(extras.tools), Path(request["scratch"])]
+            sandbox.drop_privileges(sandbox.others_can_read(readable), extras)
             sandbox.become_subreaper()
         case "none":
             os.chdir(request["scratch"])

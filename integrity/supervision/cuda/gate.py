@@ -28,11 +28,13 @@ _LAST = 0x7FFFFFFF
 @contextlib.contextmanager
 def _no_pauses() -> Iterator[None]:
     """The collector would stop the clock's hand for milliseconds."""
+    collected = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if collected:
+            gc.enable()
 
 
 @dataclass(slots=True)
