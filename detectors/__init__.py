@@ -12,9 +12,12 @@ from integrity.detectors.idle_gaps import IdleGaps
 from integrity.detectors.input_influence import InputInfluence
 from integrity.detectors.input_jitter import InputJitter
 from integrity.detectors.late_write import LateWrite
+from integrity.detectors.library_work import LibraryWork
+from integrity.detectors.loaded_libraries import LoadedLibraries
 from integrity.detectors.output_memory import OutputMemory
 from integrity.detectors.pointers import Pointers
 from integrity.detectors.precision import Precision
+from integrity.detectors.relied_on import ReliedOn
 from integrity.detectors.repeated_values import RepeatedValues
 from integrity.detectors.speedup import Speedup
 from integrity.detectors.static import Static
@@ -34,6 +37,9 @@ DETECTORS: tuple[Detector, ...] = (
     InputInfluence(),
     InputJitter(),
     Determinism(),
+    ReliedOn(),
+    LibraryWork(),
+    LoadedLibraries(),
     TrivialSubmissions(),
     Speedup(),
     IdleGaps(),

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from integrity.trace import Trace
+
 
 class Role(StrEnum):
     """Who sits behind the gate of one call."""
@@ -94,6 +96,9 @@ class Experiment:
     enough: int = 0
     """Stop after this many calls past the warm-ups that were clean for every role; 0: make all.
     The calls beyond it are spares for those that other processes disturb."""
+
+    traced: bool = False
+    """Each worker's framework is watched from inside: see `trace.Trace`."""
 
     timed: bool = False
     """Pointless where the submission can't be timed: Triton's interpreter."""
@@ -241,6 +246,9 @@ class Run:
     deaths: tuple[Death, ...] = ()
     facts: Mapping[str, float | str] = field(default_factory=dict)
     """What else the supervisor noted: `input_bytes`, `output_bytes`, `wide_reference`."""
+
+    traces: Mapping[Role, Trace] = field(default_factory=dict)
+    """Of a traced experiment's workers that lived."""
 
     def of(self, role: Role) -> Iterator[CallResult]:
         """That role's results, in call order."""

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 WORDS = {
     "compiled", "errors", "evidence", "finding", "policy", "problem", "request", "run",
-    "submission",
+    "submission", "trace",
 }  # fmt: skip
 LAYERS = [
     {f"integrity.{word}" for word in WORDS},

@@ -56,8 +56,13 @@ class Bench:
     """What the reference's role runs instead of the reference, by the submission's entry."""
 
 
-def load_message(bench: Bench, oracle: Oracle, role: Role) -> tuple[dict[str, Any], list[int]]:
-    """What a worker of that role is told to load, and the descriptors that go with it."""
+def load_message(
+    bench: Bench, oracle: Oracle, role: Role, canary: int = 0
+) -> tuple[dict[str, Any], list[int]]:
+    """What a worker of that role is told to load, and the descriptors that go with it.
+
+    `canary`: the size of what is slipped in among the operators, where they are to be watched.
+    """
     if role is Role.NULL:
         return {"do": "null"}, []
     problem = bench.problem
@@ -72,6 +77,7 @@ def load_message(bench: Bench, oracle: Oracle, role: Role) -> tuple[dict[str, An
         "do": "load",
         "compile": COMPILE_MODES.get(role, ""),
         "cast": oracle.cast,
+        "canary": canary,
         "modules": modules,
         "module": module,
         "entry": entry,

@@ -21,6 +21,9 @@ from integrity.supervision.workers import Worker, WorkerDied, Zygote
 _GENEROUS_S = 20.0
 """A submission that had this long and did not finish is broken; with less, it is nobody's fault."""
 
+_CANARIES = (10_007, 1 << 20)
+"""Sizes in elements; no tensor of a problem has exactly that many but by chance."""
+
 _COMPILE_S = 180.0
 _BUILD_S = 90.0
 
@@ -115,8 +118,9 @@ class _Experimenter:
                 self._make(index, self._calls[index], sessions)
                 if self._lost or self._is_enough(sessions):
                     break
+            traces = {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
         made = replace(self._experiment, calls=tuple(self._calls[: index + 1]))
-        return Run(made, tuple(self._results), tuple(self._deaths), self._facts())
+        return Run(made, tuple(self._results), tuple(self._deaths), self._facts(), traces)
 
     def _cut(self, index: int) -> Call:
         """The call with its window as wide as it is going to be."""
@@ -177,7 +181,8 @@ class _Experimenter:
             read_only = self._experiment.timed and not self._oracle.changed_by_reference
             session = Session(role, worker, self._device, self._oracle, slots, read_only)
             stack.callback(session.close)
-            message, descriptors = load_message(self._bench, self._oracle, role)
+            canary = self._order.randrange(*_CANARIES) if self._experiment.traced else 0
+            message, descriptors = load_message(self._bench, self._oracle, role, canary)
             try:
                 session.load(message, descriptors, self._bench.deadline.left())
             except Ended as ended:

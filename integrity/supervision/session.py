@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrity.run import Call, Death, Observed, Reported, Role
+from integrity.supervision import tracing
 from integrity.supervision.backend import Device, Subject
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.memory import Block, Bytes, as_layouts
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.returned import Unreadable
 from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, timed_out
+from integrity.trace import Trace
 
 _SETTLE_US = (200, 800)
 _LOAD_PATIENCE_S = 90.0
 _HEAR_S = 1.0
+_TRACE_S = 10.0
 
 
 class Ended(Exception):
@@ -216,6 +219,14 @@ class Session:
         while len(self._heard) < 2 and self._worker.has_spoken():
             self._heard.append(self._worker.hear(_HEAR_S))
         return len(self._heard) == 2
+
+    def trace(self) -> Trace:
+        """What its framework did, as it says; an incomplete one where it says nothing."""
+        self._tree.thaw()
+        try:
+            return tracing.parse(self._worker.ask({"do": "trace"}, _TRACE_S))
+        except (WorkerRaised, WorkerDied):
+            return Trace(complete=False)
 
     def _unfinished(self, timeout_s: float) -> WorkerDied | WorkerRaised:
         if len(self._heard) == 2:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from integrity.worker import compiling, loading, oracle, tensors, wire
+from integrity.worker import compiling, framework, loading, oracle, tensors, wire
 
 _MAX_TRACE = 2000
 
@@ -101,6 +101,7 @@ class Worker:
         self._drawn: Any = None
         self._slots: list[tuple[Any, ...]] = []
         self._ready: list[torch.Tensor] | None = None
+        self._watch: framework.Watch | None = None
 
     def handle(self, message: wire.Message, descriptors: list[int]) -> None:
         """Do one thing and answer."""
@@ -118,6 +119,8 @@ class Worker:
 
     def _load(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         loading.write_modules(message["modules"], self._scratch / "submission")
+        if canary := message.get("canary"):
+            self._watch = framework.Watch(canary)
         module = loading.import_module(message["module"])
         weights_block = (
             self._open_block(descriptors[0], message["weights_bytes"]) if descriptors else None
@@ -131,7 +134,13 @@ class Worker:
             loading.as_state(message["weights"], weights_block),
             loading.Placement(self.device, message["cast"], message["compile"]),
         )
+        if self._watch:
+            self._kernel = self._watch.around(self._kernel)
         return {"loaded": True}
+
+    def _trace(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        """What the framework was seen doing since the load."""
+        return self._watch.report() if self._watch else {}
 
     def _compile(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         answer, self._launches = compiling.compile_submission(message, descriptors, self._scratch)
