@@ -11,6 +11,7 @@ from integrity.detectors.fresh_inputs import FreshInputs
 from integrity.detectors.idle_gaps import IdleGaps
 from integrity.detectors.input_influence import InputInfluence
 from integrity.detectors.input_jitter import InputJitter
+from integrity.detectors.judge import Judge
 from integrity.detectors.late_write import LateWrite
 from integrity.detectors.output_memory import OutputMemory
 from integrity.detectors.pointers import Pointers
@@ -41,4 +42,5 @@ DETECTORS: tuple[Detector, ...] = (
     CallSites(),
     Batches(),
     Conditions(),
+    Judge(),
 )

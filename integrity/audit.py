@@ -14,10 +14,12 @@ from integrity.detectors.detector import Detector
 from integrity.detectors.speedup import Speedup as SpeedupProbe
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
+from integrity.hearing import heard
 from integrity.operating import OperatingPoint
 from integrity.recording import record
 from integrity.request import Isolation, Progress, Request
 from integrity.rules import RULESET_VERSION
+from integrity.testimony import Testimony
 from integrity.verdict import Speedup, Verdict, weigh
 
 Provenance = Mapping[str, str | int | float | None]
@@ -41,8 +43,15 @@ def audit(
     request: Request,
     progress: Progress = lambda step: None,
     detectors: Sequence[Detector] = DETECTORS,
+    testimony: Testimony | None = None,
 ) -> Audit:
     """Audit one submission: record, then claim, then judge.
+
+    Args:
+        request: what to audit, and how.
+        progress: told what is going on.
+        detectors: whom to ask what the evidence shows.
+        testimony: what the judge said in an earlier audit; nobody is asked again then.
 
     Raises:
         BadInput: the level or the isolation asked for can't be had on this machine.
@@ -50,6 +59,10 @@ def audit(
     seed = request.seed if request.seed is not None else int.from_bytes(os.urandom(7))
     request = replace(request, seed=seed)
     evidence, isolation = record(request, detectors, progress)
+    if testimony is None:
+        evidence = heard(evidence, request.judge, detectors, progress)
+    else:
+        evidence = replace(evidence, testimony=testimony)
     progress("reading the evidence")
     findings, abstentions = claims(evidence, detectors)
     speedup = audited_speedup(evidence)
@@ -106,6 +119,7 @@ def _provenance(
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} "
         f"{platform.release()}",
         **_of_device(evidence),
+        **_of_judge(evidence),
         "reference": str(problem.path) if problem and problem.path else None,
     }
 
@@ -118,6 +132,20 @@ def _of_device(evidence: Evidence) -> dict[str, str]:
     clocks = {str(run.facts["clock"]) for run in runs if run.experiment.timed}
     device = str(runs[0].facts["device"])
     return {"device": device, "clock": ", ".join(sorted(clocks)) or "not timed"}
+
+
+def _of_judge(evidence: Evidence) -> dict[str, str | float | None]:
+    """Who was asked what, and what it cost; empty where nobody answered."""
+    heard = evidence.testimony
+    if heard is None or not heard.replies:
+        return {}
+    return {
+        "judge": ", ".join(heard.models),
+        "judge_prompt": heard.prompt_version,
+        "judge_tokens": heard.tokens,
+        "judge_usd": heard.usd,
+        "written_by": heard.written_by or None,
+    }
 
 
 def _version(package: str) -> str | None:

@@ -9,6 +9,7 @@ from integrity.policy import GENERATOR, Policy
 from integrity.problem import Task
 from integrity.run import CallResult, Role, Run
 from integrity.submission import Submission
+from integrity.testimony import Testimony
 
 UNDECLARED = "envelope-"
 """Experiments whose names start so use workloads that nobody promised to get right."""
@@ -36,6 +37,9 @@ class Evidence:
 
     compilation: Compilation | None = None
     """What its GPU kernels compile to; None where nobody asked."""
+
+    testimony: Testimony | None = None
+    """What a language model said of it; None where nobody asked."""
 
     def run(self, experiment: str) -> Run:
         """The run of that experiment.
