@@ -26,6 +26,7 @@ from integrity.problem import Task
 from integrity.request import Level, Request
 from integrity.rules.analyser import Analyser
 from integrity.submission import Submission
+from integrity.testimony import UNASKED, JudgeSettings
 from integrity.verdict import Label, Speedup, Verdict
 
 SUFFIXES = {".py", ".cu", ".cuh"}
@@ -86,6 +87,8 @@ class Screening:
     jobs: int | None = None
     """Processes; None takes one a core, or one alone where the clock must not be disturbed."""
 
+    judge: JudgeSettings = UNASKED
+
     def audits(self, paths: Iterable[Path]) -> Iterator[Screened]:
         """One result a path, in the order of the paths, as soon as those before it are done."""
         jobs = self.jobs or (_cores() if self.level is Level.STATIC else 1)
@@ -103,7 +106,9 @@ class Screening:
         submission = Submission(path, "", "", "was not read")
         try:
             submission = Submission.read(path)
-            request = Request(submission, load_task(submission), self.policy, self.level)
+            request = Request(
+                submission, load_task(submission), self.policy, self.level, judge=self.judge
+            )
             return Screened(audit(request, detectors=_detectors()))
         except BadInput as error:
             return Screened(self._without(submission, str(error)))

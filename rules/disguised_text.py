@@ -46,7 +46,6 @@ class DisguisedText(Rule):
     family = Family.OBFUSCATION
     severity = Severity.SUSPICIOUS
     confidence = Confidence.MEDIUM
-    since = "0.2.0"
 
     HACKS = [
         """

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from integrity.judge.question import Question
@@ -42,7 +42,7 @@ def files(asked: Question) -> tuple[File, File]:
 
 
 def answer(
-    verdict: str, observations: list[tuple[int, str, str]] = [], **more: object
+    verdict: str, observations: Sequence[tuple[int, str, str]] = (), **more: object
 ) -> dict[str, object]:
     return {
         "observations": [
