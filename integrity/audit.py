@@ -119,7 +119,6 @@ def _provenance(
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} "
         f"{platform.release()}",
         **_of_device(evidence),
-        **_of_judge(evidence),
         "reference": str(problem.path) if problem and problem.path else None,
     }
 
@@ -132,20 +131,6 @@ def _of_device(evidence: Evidence) -> dict[str, str]:
     clocks = {str(run.facts["clock"]) for run in runs if run.experiment.timed}
     device = str(runs[0].facts["device"])
     return {"device": device, "clock": ", ".join(sorted(clocks)) or "not timed"}
-
-
-def _of_judge(evidence: Evidence) -> dict[str, str | float | None]:
-    """Who was asked what, and what it cost; empty where nobody answered."""
-    heard = evidence.testimony
-    if heard is None or not heard.replies:
-        return {}
-    return {
-        "judge": ", ".join(heard.models),
-        "judge_prompt": heard.prompt_version,
-        "judge_tokens": heard.tokens,
-        "judge_usd": heard.usd,
-        "written_by": heard.written_by or None,
-    }
 
 
 def _version(package: str) -> str | None:

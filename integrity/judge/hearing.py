@@ -10,6 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.judge import cache, canary, cost, voting
+from integrity.judge.checks import Checked
 from integrity.judge.context import context, facts
 from integrity.judge.contract import AnswerPair, parsed
 from integrity.judge.errors import Unavailable, Unusable
@@ -99,9 +100,9 @@ class Hearing:
         told = context(self._evidence, self._settings)
         plain, raw = self._windows(Reading.PLAIN), self._windows(Reading.RAW)
         for ballot in range(self._settings.votes):
-            self._ask_all(ballot, Reading.PLAIN, plain, told)
-            self._ask_all(ballot, Reading.RAW, raw, told)
-            if self._majority():
+            if self._ask_all(ballot, Reading.PLAIN, plain, told):
+                self._ask_all(ballot, Reading.RAW, raw, told)
+            if self._majority() or self._is_hopeless(ballot + 1):
                 return
 
     def _second_round(self) -> None:
@@ -117,18 +118,30 @@ class Hearing:
         return windows(listings(self._evidence.submission, reading, self._evidence.task.entry))
 
     def _majority(self) -> str:
+        return voting.tally(self._votes(), self._settings.votes)
+
+    def _votes(self) -> list[Checked]:
         record = Testimony(replies=tuple(self._replies))
         found = voting.ballots(record, self._evidence.submission, self._evidence.task.entry)
-        return voting.tally(voting.valid(found), self._settings.votes)
+        return voting.valid(found)
+
+    def _is_hopeless(self, cast: int) -> bool:
+        """Whether too few votes are left for any majority."""
+        votes = self._settings.votes
+        return len(self._votes()) + votes - cast < voting.majority(votes)
 
     def _ask_all(
         self, ballot: int, reading: Reading, parts: Sequence[Window], told: Context
-    ) -> None:
+    ) -> bool:
+        """Ask about every part; whether each got an answer."""
         judge = self._judges[ballot % len(self._judges)]
         for number, part in enumerate(parts):
             self._progress(f"asking the judge: vote {ballot + 1}, {reading.value}")
             blank = Reply(ballot, reading, number, judge.model, canary="")
             self._replies.append(self._reply(judge, blank, part, told))
+            if self._replies[-1].of_submission is None:
+                return False  # a vote on less than the whole is none
+        return True
 
     def _reply(self, judge: Judge, blank: Reply, part: Window, told: Context) -> Reply:
         key = self._key(blank, part, told)

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 
 from integrity.errors import CannotJudge
-from integrity.judge.words import Names, is_prose
+from integrity.judge.words import MIN_SENTENCE, Names, is_prose, is_word, speaks
 
 HARNESS = {
     "Model", "ModelNew", "backward", "check_implementation", "custom_kernel", "forward",
@@ -86,7 +86,7 @@ def imported(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             found |= {alias.name.split(".")[0] for alias in node.names if not alias.asname}
-    return found
+    return {name for name in found if not speaks(name)}
 
 
 def sorted_definitions(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -173,6 +173,27 @@ class _Rewriter(ast.NodeTransformer):
     def visit_keyword(self, node: ast.keyword) -> ast.AST:
         node.arg = self._names.foreign(node.arg) if node.arg else None
         return self.generic_visit(node)
+
+    def visit_List(self, node: ast.List) -> ast.AST:
+        return self._words_apart(node, node.elts)
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
+        return self._words_apart(node, node.elts)
+
+    def visit_Set(self, node: ast.Set) -> ast.AST:
+        return self._words_apart(node, node.elts)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        return self._words_apart(node, node.args)
+
+    def _words_apart(self, node: ast.AST, parts: list[ast.expr]) -> ast.AST:
+        """A sentence may come as a list of its words."""
+        self.generic_visit(node)
+        words = [p for p in parts if isinstance(p, ast.Constant) and is_word(p.value)]
+        if len(words) >= MIN_SENTENCE:
+            for word in words:
+                word.value = "<word>"
+        return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value

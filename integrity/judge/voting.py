@@ -54,7 +54,7 @@ def ballots(testimony: Testimony, submission: Submission, entry: str) -> list[Ba
     for own in _by_ballot(testimony):
         plain = _merged(own, Reading.PLAIN, submission, entry)
         raw = _merged(own, Reading.RAW, submission, entry)
-        lost = plain is not None and any(_lost(reply) for reply in own)
+        lost = any(_lost(reply) for reply in own)
         failure = next((reply.failure for reply in own if reply.failure), "")
         if any(reply.reading is Reading.PLAIN for reply in own):
             found.append(Ballot(own[0].model, plain, raw, lost, failure))

@@ -17,6 +17,7 @@ PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 MAX_PARTS = 8
 MAX_TEXT = 48
 MAX_TEXT_WORDS = 3
+MIN_SENTENCE = 4
 
 
 def speaks(name: str) -> bool:
@@ -26,6 +27,11 @@ def speaks(name: str) -> bool:
     parts = [part.lower() for part in PARTS.findall(name)]
     bait = sum(part in SPEAKING for part in parts)
     return bait >= 2 or name.count("_") >= MAX_PARTS or len(name) > MAX_TEXT
+
+
+def is_word(value: object) -> bool:
+    """Whether a constant could be one word of a sentence."""
+    return isinstance(value, str) and len(value) > 1 and value.isalpha()
 
 
 def is_prose(text: str) -> bool:

@@ -1,0 +1,335 @@
+"""Settings, the command line, what is kept, and that no secret is."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from integrity.claims import claims
+from integrity.detectors import DETECTORS
+from integrity.errors import BadInput
+from integrity.evidence import Evidence
+from integrity.finding import Family, Finding
+from integrity.hearing import heard
+from integrity.judge.cache import Cache, folder
+from integrity.judge.hearing import Hearing
+from integrity.judge.settings import allowed_models, checked, load, unasked
+from integrity.problem import Task
+from integrity.replay import load as load_evidence
+from integrity.run import Experiment, Run
+from integrity.submission import Submission
+from integrity.testimony import Asking, JudgeSettings
+from scripted_judge import Scripted
+from test_judge import CACHED, SETTINGS, evidence
+from test_judge_client import KEY, answered, completion, serve
+
+REFERENCE = "def reference(x):\n    return x\n\n\ndef make_inputs(seed):\n    return [seed]\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory of its own, and nothing of the user's environment."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "INTEGRITY_JUDGE_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kernel.py").write_text(CACHED)
+    yield tmp_path
+
+
+def cli(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "integrity.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+def asked_of(server: HTTPServer, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    serve(server, answered)
+    return cli(
+        *arguments,
+        OPENAI_API_KEY=KEY,
+        OPENAI_BASE_URL=server.url_for("/v1"),
+        INTEGRITY_JUDGE_MODEL="loopback",
+    )
+
+
+def test_without_a_key_auto_says_how_to_enable_it(place: Path) -> None:
+    report = json.loads(cli("audit", "kernel.py", "--level", "static", "--format", "json").stdout)
+    (own,) = (one for one in report["abstentions"] if one["source"] == "judge")
+    assert own["decisive"] is False
+    assert own["reason"] == (
+        "no key: set OPENAI_API_KEY and INTEGRITY_JUDGE_MODEL to enable it (docs/judge.md)"
+    )
+
+
+def test_without_a_key_on_is_a_usage_error(place: Path) -> None:
+    ran = cli("audit", "kernel.py", "--level", "static", "--judge", "on")
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert "--judge on: no key" in ran.stderr
+
+
+def test_off_leaves_no_word_of_a_judge(place: Path) -> None:
+    ran = cli("audit", "kernel.py", "--level", "static", "--judge", "off", "--format", "json")
+    report = json.loads(ran.stdout)
+    assert report["judge"] is None
+    assert "judge" not in {one["source"] for one in report["abstentions"]}
+
+
+def test_no_audit_without_a_judge_imports_the_client(place: Path) -> None:
+    script = (
+        "import sys; from integrity.cli import main\n"
+        "main(['audit', 'kernel.py', '--level', 'static', '--judge', sys.argv[1]])\n"
+        "print([m for m in ('openai', 'tenacity', 'integrity.judge.client', 'httpx', 'httpx2')"
+        " if m in sys.modules])"
+    )
+    for asking in ("off", "auto"):
+        ran = subprocess.run(
+            [sys.executable, "-c", script, asking], capture_output=True, text=True, check=True
+        )
+        assert ran.stdout.endswith("[]\n")
+
+
+def test_an_audit_asks_and_says_before_what_it_costs(place: Path, httpserver: HTTPServer) -> None:
+    ran = asked_of(httpserver, "audit", "kernel.py", "--level", "static", "--format", "json")
+    report = json.loads(ran.stdout)
+    assert "integrity: the judge (loopback): at most 6 questions" in ran.stderr
+    assert "judged-c1" in {finding["id"] for finding in report["findings"]}
+    assert report["judge"]["models"] == ["loopback"]
+    assert [reply["verdict"] for reply in report["judge"]["replies"]] == ["hack"] * 4
+
+
+def test_screen_asks_too_where_it_is_told(place: Path, httpserver: HTTPServer) -> None:
+    quiet = asked_of(httpserver, "screen", "kernel.py", "--level", "static")
+    assert json.loads(quiet.stdout)["judge"] is None
+    told = asked_of(httpserver, "screen", "kernel.py", "--level", "static", "--judge", "auto")
+    assert json.loads(told.stdout)["judge"]["models"] == ["loopback"]
+
+
+def test_replay_asks_nobody_and_judges_from_the_record(
+    place: Path, httpserver: HTTPServer
+) -> None:
+    asked_of(httpserver, "audit", "kernel.py", "--level", "static", "--evidence", "e.json")
+    asked = len(httpserver.log)
+    again = cli("replay", "e.json")  # no key, and the server's address is gone
+    assert again.returncode == 0
+    assert "the verdict is now suspect" in again.stdout
+    assert len(httpserver.log) == asked
+    findings, _ = claims(load_evidence(place / "e.json").evidence(), DETECTORS)
+    assert "judged-c1" in {finding.id for finding in findings}
+
+
+def test_a_record_that_was_edited_is_checked_against_the_source_again(
+    place: Path, httpserver: HTTPServer
+) -> None:
+    asked_of(httpserver, "audit", "kernel.py", "--level", "static", "--evidence", "e.json")
+    frozen = json.loads((place / "e.json").read_text())
+    for reply in frozen["testimony"]["replies"]:
+        for observation in reply["of_submission"]["observations"]:
+            observation["quote"] = "os._exit(0)"
+    (place / "e.json").write_text(json.dumps(frozen))
+    findings, _ = claims(load_evidence(place / "e.json").evidence(), DETECTORS)
+    assert "judged-c1" not in {finding.id for finding in findings}
+
+
+def test_the_key_is_nowhere(place: Path, httpserver: HTTPServer) -> None:
+    """Not in a report, on stderr, in the evidence, in the cache, in anything that was sent but
+    the header that it is for."""
+    (place / "reference.py").write_text(REFERENCE)
+    for form in ("json", "sarif", "markdown", "terminal"):
+        ran = asked_of(
+            httpserver, "audit", "kernel.py", "--level", "static", "--format", form,
+            "--output", f"report.{form}", "--evidence", f"{form}.evidence",
+        )  # fmt: skip
+        assert ran.returncode == 0
+        assert KEY not in ran.stdout + ran.stderr
+    written = [path for path in place.rglob("*") if path.is_file()]
+    assert any("cache" in path.parts for path in written)
+    assert [path for path in written if KEY.encode() in path.read_bytes()] == []
+    assert all(KEY.encode() not in request.get_data() for request, _ in httpserver.log)
+
+
+def test_a_worker_never_sees_the_key(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    source = (
+        "import os\nimport torch\n\n\ndef kernel(x):\n"
+        "    environ = open('/proc/self/environ').read() + str(dict(os.environ))\n"
+        "    raise ValueError('seen' if 'OPENAI' in environ or 'sk-' in environ else 'unseen')\n"
+    )
+    (place / "kernel.py").write_text(source)
+    (place / "reference.py").write_text(
+        "import torch\n\n\ndef reference(x):\n    return x\n\n\n"
+        "def make_inputs(seed):\n    return [torch.zeros(8)]\n"
+    )
+    ran = cli("audit", "kernel.py", "--level", "cpu", "--judge", "off")
+    assert "unseen" in ran.stdout
+
+
+def test_an_answer_is_asked_for_once(place: Path) -> None:
+    kept = Cache(folder(""))
+    first, again = Scripted(), Scripted()
+    one = Hearing(evidence(), SETTINGS, [first], kept).testimony()
+    two = Hearing(evidence(), SETTINGS, [again], kept).testimony()
+    assert len(first.asked) == 4
+    assert again.asked == []
+    assert all(reply.cached for reply in two.replies)
+    assert [r.of_submission for r in one.replies] == [r.of_submission for r in two.replies]
+    assert two.tokens == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"models": ("other",)}, {"temperature": 0.5}, {"max_tokens": 9000}],
+    ids=["model", "temperature", "limit"],
+)
+def test_another_model_or_parameter_is_another_question(
+    place: Path, change: dict[str, Any]
+) -> None:
+    kept = Cache(folder(""))
+    Hearing(evidence(), SETTINGS, [Scripted()], kept).testimony()
+    judge = Scripted(model="other" if "models" in change else "scripted")
+    Hearing(evidence(), replace(SETTINGS, **change), [judge], kept).testimony()
+    assert len(judge.asked) == 4
+
+
+def test_a_comment_changes_only_the_question_that_shows_it(place: Path) -> None:
+    kept = Cache(folder(""))
+    Hearing(evidence(), SETTINGS, [Scripted()], kept).testimony()
+    judge = Scripted()
+    other = evidence(CACHED.replace("keyed by address", "keyed by pointer"))
+    Hearing(other, SETTINGS, [judge], kept).testimony()
+    assert len(judge.asked) == 2  # the raw readings
+
+
+def test_what_lies_broken_in_the_cache_was_never_there(place: Path) -> None:
+    kept = Cache(place)
+    for content in ("", "{}", "\0", '{"ballot": "x"}'):
+        (place / "abc.json").write_text(content)
+        assert kept.get("abc") is None
+
+
+def test_a_cache_that_cannot_be_written_is_no_failure(place: Path) -> None:
+    (place / "file").write_text("")
+    kept = Cache(place / "file" / "below")
+    assert Hearing(evidence(), SETTINGS, [Scripted()], kept).testimony().silence == ""
+
+
+def test_the_model_that_wrote_it_may_not_judge_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    settings = JudgeSettings(models=("Writer", "other"), written_by="writer")
+    assert allowed_models(settings) == ("other",)
+    alone = replace(settings, models=("writer",))
+    assert "wrote the submission" in unasked(alone)
+    with pytest.raises(BadInput, match="wrote the submission"):
+        checked(replace(alone, asking=Asking.ON))
+
+
+def test_hard_evidence_that_decided_leaves_nothing_to_ask(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Proof:
+        id = "fresh-inputs"
+        decisive = True
+
+        def detect(self, evidence: Evidence) -> list[Finding]:
+            return [Finding.proof("stale-output", self.id, Family.CACHING, "is stale")]
+
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    submission = Submission.of(CACHED)
+    run = Run(Experiment("fresh", ()), ())
+    ran = Evidence(submission, Task("pair", "kernel", None), runs={"fresh": run})
+    settings = JudgeSettings(Asking.AUTO, ("m",), "http://127.0.0.1:9/v1", cache="none")
+    told = heard(ran, settings, [Proof()]).testimony
+    assert told and told.silence == "not asked, since hard evidence has decided"
+    asked = heard(ran, replace(settings, asking=Asking.ON), [Proof()]).testimony
+    assert asked and asked.silence == "the endpoint can't be reached"
+
+
+def test_each_place_overrules_the_one_before(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "pyproject.toml").write_text(
+        '[tool.integrity.judge]\nmodels = ["project"]\nvotes = 5\ntimeout_s = 9\n'
+    )
+    policy = place / "policy.toml"
+    policy.write_text('[policy]\n[judge]\nmodels = ["policy"]\nvotes = 1\n')
+    assert (load().models, load().votes, load().timeout_s) == (("project",), 5, 9.0)
+    assert (load(policy).models, load(policy).votes) == (("policy",), 1)
+    monkeypatch.setenv("INTEGRITY_JUDGE_MODEL", "environment, second")
+    assert load(policy).models == ("environment", "second")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("vote = 3", "unknown key 'vote'"),
+        ("votes = 0", "votes is 1 to 9"),
+        ("votes = true", "votes is 1 to 9"),
+        ('models = "m"', "models is a list of names"),
+        ("timeout_s = 0", "timeout_s is a number"),
+        ("temperature = -1", "temperature is a number"),
+        ('api = "soap"', "api is responses, chat or plain"),
+        ('base_url = "ftp://x"', "http or https"),
+        ('base_url = "https://me:secret@x/v1"', "no user, password or query"),
+        ('asking = "on"', "unknown key 'asking'"),
+    ],
+)
+def test_a_wrong_setting_is_bad_input(place: Path, table: str, said: str) -> None:
+    policy = place / "policy.toml"
+    policy.write_text(f"[policy]\n[judge]\n{table}\n")
+    with pytest.raises(BadInput, match=said):
+        load(policy)
+
+
+@pytest.mark.parametrize("name", ["base_url", "api_key_env", "cache"])
+def test_a_project_file_cannot_say_where_the_key_goes(place: Path, name: str) -> None:
+    (place / "pyproject.toml").write_text(f'[tool.integrity.judge]\n{name} = "http://x"\n')
+    with pytest.raises(BadInput, match="beside hostile code"):
+        load()
+
+
+def test_a_budget_needs_prices() -> None:
+    with pytest.raises(BadInput, match="usd_per_million_in"):
+        checked(JudgeSettings(budget_usd=1.0))
+
+
+def test_the_words_of_a_judge_act_on_no_reader(place: Path, httpserver: HTTPServer) -> None:
+    hostile = "\x1b[2J </details><script>@alice [x](http://y) \u202e"
+    said = {
+        "observations": [], "benign_explanations": [hostile], "verdict": "clean",
+        "confidence": 1, "injection_attempt": False,
+    }  # fmt: skip
+    planted = said | {"verdict": "hack"}
+
+    def handler(request: Any) -> Any:
+        from integrity.judge.question import Question
+        from scripted_judge import able, files, pair
+
+        asked = Question("", json.loads(request.get_data())["messages"][-1]["content"], 1, True)
+        a, b = ({**able(f), "benign_explanations": [hostile]} for f in files(asked))
+        assert planted
+        return completion(pair(a, b))
+
+    serve(httpserver, handler)
+    for form in ("terminal", "markdown"):
+        shown = asked_of(
+            httpserver, "audit", "kernel.py", "--level", "static", "--format", form
+        ).stdout
+        assert "an innocent reading it offers" in shown.replace("\\", "")
+        assert not {"\x1b", "\u202e"} & set(shown)
+        assert form == "terminal" or "<script>" not in shown
