@@ -47,11 +47,14 @@ def completion(text: str | None, finish: str = "stop", **message: object) -> Res
     return Response(json.dumps(body), content_type="application/json")
 
 
+def received(request: Request) -> Question:
+    """The question in a request."""
+    return Question("", json.loads(request.get_data())["messages"][-1]["content"], 1, True)
+
+
 def answered(request: Request) -> Response:
     """What an able model answers."""
-    said = json.loads(request.get_data())
-    asked = Question("", said["messages"][-1]["content"], 1, True)
-    return completion(pair(*map(able, files(asked))))
+    return completion(pair(*map(able, files(received(request)))))
 
 
 def serve(httpserver: HTTPServer, handler: Serve) -> None:

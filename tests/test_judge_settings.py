@@ -1,18 +1,22 @@
 """Settings, the command line, what is kept, and that no secret is."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from scripted_judge import Scripted, able, files, pair
+from test_judge import CACHED, SETTINGS, evidence
+from test_judge_client import KEY, answered, completion, received, serve
+from werkzeug import Request, Response
 
 from integrity.claims import claims
+from integrity.cli import main
 from integrity.detectors import DETECTORS
 from integrity.errors import BadInput
 from integrity.evidence import Evidence
@@ -26,11 +30,11 @@ from integrity.replay import load as load_evidence
 from integrity.run import Experiment, Run
 from integrity.submission import Submission
 from integrity.testimony import Asking, JudgeSettings
-from scripted_judge import Scripted
-from test_judge import CACHED, SETTINGS, evidence
-from test_judge_client import KEY, answered, completion, serve
 
-REFERENCE = "def reference(x):\n    return x\n\n\ndef make_inputs(seed):\n    return [seed]\n"
+REFERENCE = (
+    "import torch\n\n\ndef reference(x):\n    return x\n\n\n"
+    "def make_inputs(seed):\n    return [torch.zeros(8)]\n"
+)
 
 
 @pytest.fixture
@@ -44,29 +48,41 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
-def cli(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "integrity.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | environment,
-        check=False,
-    )
+@dataclass
+class Ran:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
 
 
-def asked_of(server: HTTPServer, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    serve(server, answered)
-    return cli(
-        *arguments,
-        OPENAI_API_KEY=KEY,
-        OPENAI_BASE_URL=server.url_for("/v1"),
-        INTEGRITY_JUDGE_MODEL="loopback",
-    )
+Command = Callable[..., Ran]
 
 
-def test_without_a_key_auto_says_how_to_enable_it(place: Path) -> None:
-    report = json.loads(cli("audit", "kernel.py", "--level", "static", "--format", "json").stdout)
+@pytest.fixture
+def cli(place: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command here: a process of its own takes a second longer."""
+
+    def run(*arguments: str) -> Ran:
+        code = main(arguments)
+        return Ran(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def asked(cli: Command, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The same with a key, a model and a server that knows a few hacks."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", httpserver.url_for("/v1"))
+    monkeypatch.setenv("INTEGRITY_JUDGE_MODEL", "loopback")
+    serve(httpserver, answered)
+    return cli
+
+
+def test_without_a_key_auto_says_how_to_enable_it(cli: Command) -> None:
+    report = json.loads(cli("audit", "kernel.py", "--level", "static", "--format", "json").out)
     (own,) = (one for one in report["abstentions"] if one["source"] == "judge")
     assert own["decisive"] is False
     assert own["reason"] == (
@@ -74,16 +90,15 @@ def test_without_a_key_auto_says_how_to_enable_it(place: Path) -> None:
     )
 
 
-def test_without_a_key_on_is_a_usage_error(place: Path) -> None:
+def test_without_a_key_on_is_a_usage_error(cli: Command) -> None:
     ran = cli("audit", "kernel.py", "--level", "static", "--judge", "on")
-    assert ran.returncode == 2
-    assert ran.stdout == ""
-    assert "--judge on: no key" in ran.stderr
+    assert (ran.code, ran.out) == (2, "")
+    assert "--judge on: no key" in ran.err
 
 
-def test_off_leaves_no_word_of_a_judge(place: Path) -> None:
+def test_off_leaves_no_word_of_a_judge(cli: Command) -> None:
     ran = cli("audit", "kernel.py", "--level", "static", "--judge", "off", "--format", "json")
-    report = json.loads(ran.stdout)
+    report = json.loads(ran.out)
     assert report["judge"] is None
     assert "judge" not in {one["source"] for one in report["abstentions"]}
 
@@ -102,39 +117,38 @@ def test_no_audit_without_a_judge_imports_the_client(place: Path) -> None:
         assert ran.stdout.endswith("[]\n")
 
 
-def test_an_audit_asks_and_says_before_what_it_costs(place: Path, httpserver: HTTPServer) -> None:
-    ran = asked_of(httpserver, "audit", "kernel.py", "--level", "static", "--format", "json")
-    report = json.loads(ran.stdout)
-    assert "integrity: the judge (loopback): at most 6 questions" in ran.stderr
+def test_an_audit_asks_and_says_before_what_it_costs(asked: Command) -> None:
+    ran = asked("audit", "kernel.py", "--level", "static", "--format", "json")
+    report = json.loads(ran.out)
+    assert "integrity: the judge (loopback): at most 6 questions" in ran.err
     assert "judged-c1" in {finding["id"] for finding in report["findings"]}
     assert report["judge"]["models"] == ["loopback"]
     assert [reply["verdict"] for reply in report["judge"]["replies"]] == ["hack"] * 4
 
 
-def test_screen_asks_too_where_it_is_told(place: Path, httpserver: HTTPServer) -> None:
-    quiet = asked_of(httpserver, "screen", "kernel.py", "--level", "static")
-    assert json.loads(quiet.stdout)["judge"] is None
-    told = asked_of(httpserver, "screen", "kernel.py", "--level", "static", "--judge", "auto")
-    assert json.loads(told.stdout)["judge"]["models"] == ["loopback"]
+def test_screen_asks_too_where_it_is_told(asked: Command) -> None:
+    quiet = asked("screen", "kernel.py", "--level", "static")
+    assert json.loads(quiet.out)["judge"] is None
+    told = asked("screen", "kernel.py", "--level", "static", "--judge", "auto")
+    assert json.loads(told.out)["judge"]["models"] == ["loopback"]
 
 
 def test_replay_asks_nobody_and_judges_from_the_record(
-    place: Path, httpserver: HTTPServer
+    place: Path, asked: Command, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked_of(httpserver, "audit", "kernel.py", "--level", "static", "--evidence", "e.json")
-    asked = len(httpserver.log)
-    again = cli("replay", "e.json")  # no key, and the server's address is gone
-    assert again.returncode == 0
-    assert "the verdict is now suspect" in again.stdout
-    assert len(httpserver.log) == asked
+    asked("audit", "kernel.py", "--level", "static", "--evidence", "e.json")
+    questions = len(httpserver.log)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert asked("replay", "e.json").code == 0
+    assert len(httpserver.log) == questions > 0
     findings, _ = claims(load_evidence(place / "e.json").evidence(), DETECTORS)
     assert "judged-c1" in {finding.id for finding in findings}
 
 
 def test_a_record_that_was_edited_is_checked_against_the_source_again(
-    place: Path, httpserver: HTTPServer
+    place: Path, asked: Command
 ) -> None:
-    asked_of(httpserver, "audit", "kernel.py", "--level", "static", "--evidence", "e.json")
+    asked("audit", "kernel.py", "--level", "static", "--evidence", "e.json")
     frozen = json.loads((place / "e.json").read_text())
     for reply in frozen["testimony"]["replies"]:
         for observation in reply["of_submission"]["observations"]:
@@ -144,38 +158,35 @@ def test_a_record_that_was_edited_is_checked_against_the_source_again(
     assert "judged-c1" not in {finding.id for finding in findings}
 
 
-def test_the_key_is_nowhere(place: Path, httpserver: HTTPServer) -> None:
+def test_the_key_is_nowhere(place: Path, asked: Command, httpserver: HTTPServer) -> None:
     """Not in a report, on stderr, in the evidence, in the cache, in anything that was sent but
     the header that it is for."""
-    (place / "reference.py").write_text(REFERENCE)
     for form in ("json", "sarif", "markdown", "terminal"):
-        ran = asked_of(
-            httpserver, "audit", "kernel.py", "--level", "static", "--format", form,
+        ran = asked(
+            "audit", "kernel.py", "--level", "static", "--format", form,
             "--output", f"report.{form}", "--evidence", f"{form}.evidence",
         )  # fmt: skip
-        assert ran.returncode == 0
-        assert KEY not in ran.stdout + ran.stderr
+        assert KEY not in ran.out + ran.err
     written = [path for path in place.rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} >= {".evidence", ".sarif", ".markdown", ".terminal"}
     assert any("cache" in path.parts for path in written)
     assert [path for path in written if KEY.encode() in path.read_bytes()] == []
-    assert all(KEY.encode() not in request.get_data() for request, _ in httpserver.log)
+    requests = [request for request, _ in httpserver.log]
+    assert requests and all(KEY.encode() not in request.get_data() for request in requests)
 
 
-def test_a_worker_never_sees_the_key(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch")
+def test_a_worker_never_sees_the_key(
+    place: Path, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    source = (
-        "import os\nimport torch\n\n\ndef kernel(x):\n"
-        "    environ = open('/proc/self/environ').read() + str(dict(os.environ))\n"
-        "    raise ValueError('seen' if 'OPENAI' in environ or 'sk-' in environ else 'unseen')\n"
+    (place / "kernel.py").write_text(
+        "import os\n\n\ndef kernel(x):\n"
+        "    environment = open('/proc/self/environ').read() + str(dict(os.environ))\n"
+        "    seen = 'OPENAI' in environment or 'sk-' in environment\n"
+        "    raise ValueError('a key' if seen else 'no key here')\n"
     )
-    (place / "kernel.py").write_text(source)
-    (place / "reference.py").write_text(
-        "import torch\n\n\ndef reference(x):\n    return x\n\n\n"
-        "def make_inputs(seed):\n    return [torch.zeros(8)]\n"
-    )
-    ran = cli("audit", "kernel.py", "--level", "cpu", "--judge", "off")
-    assert "unseen" in ran.stdout
+    (place / "reference.py").write_text(REFERENCE)
+    assert "no key here" in cli("audit", "kernel.py", "--level", "cpu", "--judge", "off").out
 
 
 def test_an_answer_is_asked_for_once(place: Path) -> None:
@@ -260,9 +271,7 @@ def test_hard_evidence_that_decided_leaves_nothing_to_ask(
     assert asked and asked.silence == "the endpoint can't be reached"
 
 
-def test_each_place_overrules_the_one_before(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_place_overrules_the_one_before(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / "pyproject.toml").write_text(
         '[tool.integrity.judge]\nmodels = ["project"]\nvotes = 5\ntimeout_s = 9\n'
     )
@@ -308,28 +317,20 @@ def test_a_budget_needs_prices() -> None:
         checked(JudgeSettings(budget_usd=1.0))
 
 
-def test_the_words_of_a_judge_act_on_no_reader(place: Path, httpserver: HTTPServer) -> None:
+@pytest.mark.parametrize("form", ["terminal", "markdown"])
+def test_the_words_of_a_judge_act_on_no_reader(
+    asked: Command, httpserver: HTTPServer, form: str
+) -> None:
     hostile = "\x1b[2J </details><script>@alice [x](http://y) \u202e"
-    said = {
-        "observations": [], "benign_explanations": [hostile], "verdict": "clean",
-        "confidence": 1, "injection_attempt": False,
-    }  # fmt: skip
-    planted = said | {"verdict": "hack"}
 
-    def handler(request: Any) -> Any:
-        from integrity.judge.question import Question
-        from scripted_judge import able, files, pair
+    def handler(request: Request) -> Response:
+        a, b = files(received(request))
+        told = {"benign_explanations": [hostile]}
+        return completion(pair(able(a) | told, able(b) | told))
 
-        asked = Question("", json.loads(request.get_data())["messages"][-1]["content"], 1, True)
-        a, b = ({**able(f), "benign_explanations": [hostile]} for f in files(asked))
-        assert planted
-        return completion(pair(a, b))
-
+    httpserver.clear()
     serve(httpserver, handler)
-    for form in ("terminal", "markdown"):
-        shown = asked_of(
-            httpserver, "audit", "kernel.py", "--level", "static", "--format", form
-        ).stdout
-        assert "an innocent reading it offers" in shown.replace("\\", "")
-        assert not {"\x1b", "\u202e"} & set(shown)
-        assert form == "terminal" or "<script>" not in shown
+    shown = asked("audit", "kernel.py", "--level", "static", "--format", form).out
+    assert "an innocent reading it offers" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)
+    assert form == "terminal" or "<script>" not in shown
