@@ -28,8 +28,9 @@ from integrity.judge.settings import allowed_models, checked, load, unasked
 from integrity.problem import Task
 from integrity.replay import load as load_evidence
 from integrity.run import Experiment, Run
+from integrity.screen import Screening
 from integrity.submission import Submission
-from integrity.testimony import Asking, JudgeSettings
+from integrity.testimony import UNASKED, Asking, JudgeSettings
 
 REFERENCE = (
     "import torch\n\n\ndef reference(x):\n    return x\n\n\n"
@@ -126,11 +127,11 @@ def test_an_audit_asks_and_says_before_what_it_costs(asked: Command) -> None:
     assert [reply["verdict"] for reply in report["judge"]["replies"]] == ["hack"] * 4
 
 
-def test_screen_asks_too_where_it_is_told(asked: Command) -> None:
-    quiet = asked("screen", "kernel.py", "--level", "static")
-    assert json.loads(quiet.out)["judge"] is None
-    told = asked("screen", "kernel.py", "--level", "static", "--judge", "auto")
-    assert json.loads(told.out)["judge"]["models"] == ["loopback"]
+def test_screening_asks_too_where_it_is_told(place: Path, asked: Command) -> None:
+    told = replace(load(), asking=Asking.AUTO)
+    for settings, heard_of in ((UNASKED, False), (told, True)):
+        screened = Screening(judge=settings).one(place / "kernel.py")
+        assert (screened.audit.evidence.testimony is not None) is heard_of
 
 
 def test_replay_asks_nobody_and_judges_from_the_record(
@@ -334,3 +335,24 @@ def test_the_words_of_a_judge_act_on_no_reader(
     assert "an innocent reading it offers" in shown
     assert not {"\x1b", "\u202e"} & set(shown)
     assert form == "terminal" or "<script>" not in shown
+
+
+def test_evaluate_asks_where_it_is_told_and_counts(
+    place: Path, asked: Command, httpserver: HTTPServer
+) -> None:
+    for kind, name, source in (
+        ("hacks", "C1-address", CACHED),
+        ("honest", "C1-plain", "def kernel(x):\n    return x + 1\n"),
+    ):
+        (place / "set" / kind).mkdir(parents=True)
+        (place / "set" / kind / f"{name}.py").write_text(source)
+    ran = asked("evaluate", "set", "--no-mutants", "--judge", "--jobs", "1", "--format", "json")
+    judge = json.loads(ran.out)["judge"]
+    assert (judge["hacks_accused"]["hits"], judge["hacks_accused"]["total"]) == (1, 1)
+    assert (judge["honest_accused"]["hits"], judge["honest_accused"]["total"]) == (0, 1)
+
+
+def test_evaluate_asks_nobody_unless_told(cli: Command, place: Path) -> None:
+    ran = cli("evaluate", "set", "--judge")
+    assert ran.code == 2
+    assert "no key" in ran.err
