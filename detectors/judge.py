@@ -7,11 +7,11 @@ from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity, Span
 from integrity.policy import Policy, Precision
-from integrity.testimony import Testimony
 
 if TYPE_CHECKING:
     from integrity.judge.checks import Checked, Sighting
     from integrity.judge.voting import Ballot
+    from integrity.testimony import Testimony
 
 FAMILIES = {
     "A": Family.TIMING, "B": Family.OUTPUT, "C": Family.CACHING, "D": Family.HARNESS,
@@ -127,7 +127,7 @@ def _span(sighting: "Sighting", evidence: Evidence) -> Span:
     return Span(line, 1, line, len(lines[line - 1]) + 1)
 
 
-def _why(votes: Sequence["Ballot"], verdict: str, testimony: Testimony) -> str:
+def _why(votes: Sequence["Ballot"], verdict: str, testimony: "Testimony") -> str:
     """Why it has nothing to say."""
     if verdict:
         return "it can't tell: no verdict with a quotation that stands"

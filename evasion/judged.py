@@ -71,7 +71,7 @@ def ask(
         contrast = tuple(_neighbours(sample, samples))
         own = replace(settings, budget_usd=left, neighbours=contrast)
         submission, task = sample.read()
-        evidence = heard(Evidence(submission, task, policy), own, ())
+        evidence = heard(own, Evidence(submission, task, policy))
         findings, abstentions = claims(evidence, [Judge()])
         reasons = [one.reason for one in abstentions if one.source == Judge.id]
         accused = any(finding.severity > Severity.NOTE for finding in findings)

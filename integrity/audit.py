@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,14 +14,13 @@ from integrity.detectors.detector import Detector
 from integrity.detectors.speedup import Speedup as SpeedupProbe
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
-from integrity.hearing import heard
 from integrity.operating import OperatingPoint
 from integrity.recording import record
 from integrity.request import Isolation, Progress, Request
 from integrity.rules import RULESET_VERSION
-from integrity.testimony import Testimony
 from integrity.verdict import Speedup, Verdict, weigh
 
+Hear = Callable[[Evidence, Sequence[Detector], Progress], Evidence]
 Provenance = Mapping[str, str | int | float | None]
 
 
@@ -43,7 +42,7 @@ def audit(
     request: Request,
     progress: Progress = lambda step: None,
     detectors: Sequence[Detector] = DETECTORS,
-    testimony: Testimony | None = None,
+    hear: Hear | None = None,
 ) -> Audit:
     """Audit one submission: record, then claim, then judge.
 
@@ -51,7 +50,7 @@ def audit(
         request: what to audit, and how.
         progress: told what is going on.
         detectors: whom to ask what the evidence shows.
-        testimony: what the judge said in an earlier audit; nobody is asked again then.
+        hear: adds what a judge says to the evidence; None asks nobody.
 
     Raises:
         BadInput: the level or the isolation asked for can't be had on this machine.
@@ -59,10 +58,8 @@ def audit(
     seed = request.seed if request.seed is not None else int.from_bytes(os.urandom(7))
     request = replace(request, seed=seed)
     evidence, isolation = record(request, detectors, progress)
-    if testimony is None:
-        evidence = heard(evidence, request.judge, detectors, progress)
-    else:
-        evidence = replace(evidence, testimony=testimony)
+    if hear is not None:
+        evidence = hear(evidence, detectors, progress)
     progress("reading the evidence")
     findings, abstentions = claims(evidence, detectors)
     speedup = audited_speedup(evidence)

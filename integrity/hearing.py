@@ -12,9 +12,9 @@ from integrity.testimony import Asking, JudgeSettings, Testimony
 
 
 def heard(
-    evidence: Evidence,
     settings: JudgeSettings,
-    detectors: Sequence[Detector],
+    evidence: Evidence,
+    detectors: Sequence[Detector] = (),
     progress: Progress = lambda step: None,
 ) -> Evidence:
     """The evidence with the judge's testimony, where it is asked for.
@@ -22,8 +22,6 @@ def heard(
     With `auto` nobody is asked where hard evidence has decided, or where there is nobody to ask;
     the record then says why.
     """
-    if settings.asking is Asking.OFF:
-        return evidence
     from integrity.judge.settings import allowed_models, unasked
 
     reason = unasked(settings) or _decided(evidence, settings, detectors)

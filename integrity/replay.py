@@ -1,19 +1,20 @@
 """Frozen evidence: written by an audit, judged or run again later."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integrity.audit import Audit, audit
 from integrity.compiled import Compilation
+from integrity.detectors.detector import Detector
 from integrity.errors import BadInput
 from integrity.evidence import Evidence
 from integrity.finding import Finding
 from integrity.request import Progress, Request
 from integrity.run import Run
-from integrity.testimony import UNASKED, Testimony
+from integrity.testimony import Testimony
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FORMAT = 4
 READABLE = {1, 2, 3, 4}
 """Format 2 added `compilation`; 3 baselines, the envelope and what a device was like; 4
-`testimony` and the judge's settings."""
+`testimony`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ class Frozen:
             self.compilation,
             self.testimony,
         )
+
+    def hear(
+        self, evidence: Evidence, detectors: Sequence[Detector], progress: Progress
+    ) -> Evidence:
+        """The evidence of another run with what the judge said in this one."""
+        return replace(evidence, testimony=self.testimony)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +126,7 @@ def replay(path: Path, progress: Progress = lambda step: None) -> Replayed:
         BadInput: the file is no evidence, or this machine lacks what the audit needs.
     """
     frozen = load(path)
-    request = replace(frozen.request, judge=UNASKED)
-    again = audit(request, progress, testimony=frozen.testimony)
+    again = audit(frozen.request, progress, hear=frozen.hear)
     found = {(finding.id, finding.source) for finding in again.verdict.findings}
     hard = [finding for finding in frozen.findings if finding.hard]
     return Replayed(

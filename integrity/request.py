@@ -8,7 +8,6 @@ from integrity.policy import GENERATOR, Policy
 from integrity.problem import Task
 from integrity.run import Role
 from integrity.submission import Submission
-from integrity.testimony import UNASKED, JudgeSettings
 
 
 class Level(StrEnum):
@@ -50,9 +49,6 @@ class Request:
 
     envelope: bool = False
     """Also at workloads around the declared ones."""
-
-    judge: JudgeSettings = UNASKED
-    """Whether and whom to ask; `Asking.OFF` by default."""
 
 
 Progress = Callable[[str], None]

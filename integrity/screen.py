@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from integrity.audit import Audit, audit
+from integrity.audit import Audit, Hear, audit
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
 from integrity.detectors.static import Static
@@ -26,7 +26,6 @@ from integrity.problem import Task
 from integrity.request import Level, Request
 from integrity.rules.analyser import Analyser
 from integrity.submission import Submission
-from integrity.testimony import UNASKED, JudgeSettings
 from integrity.verdict import Label, Speedup, Verdict
 
 SUFFIXES = {".py", ".cu", ".cuh"}
@@ -87,7 +86,8 @@ class Screening:
     jobs: int | None = None
     """Processes; None takes one a core, or one alone where the clock must not be disturbed."""
 
-    judge: JudgeSettings = UNASKED
+    hear: Hear | None = None
+    """Asks the judge about each file; it must pickle."""
 
     def audits(self, paths: Iterable[Path]) -> Iterator[Screened]:
         """One result a path, in the order of the paths, as soon as those before it are done."""
@@ -106,10 +106,8 @@ class Screening:
         submission = Submission(path, "", "", "was not read")
         try:
             submission = Submission.read(path)
-            request = Request(
-                submission, load_task(submission), self.policy, self.level, judge=self.judge
-            )
-            return Screened(audit(request, detectors=_detectors()))
+            request = Request(submission, load_task(submission), self.policy, self.level)
+            return Screened(audit(request, detectors=_detectors(), hear=self.hear))
         except BadInput as error:
             return Screened(self._without(submission, str(error)))
         except Exception as error:  # the edge: one bug must not cost the other files' verdicts

@@ -5,18 +5,17 @@ from enum import StrEnum
 
 
 class Asking(StrEnum):
-    """Whether the judge is asked."""
+    """When the judge is asked."""
 
-    OFF = "off"
     AUTO = "auto"  # where a key and a model are named, and hard evidence has not decided
     ON = "on"  # whatever the evidence says; without a key it is a usage error
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeSettings:
-    """Whom to ask, how often, and at what cost. Holds no secret: it is frozen with the evidence."""
+    """Whom to ask, how often, and at what cost. Holds no secret but the name of where it is."""
 
-    asking: Asking = Asking.OFF
+    asking: Asking = Asking.AUTO
     models: tuple[str, ...] = ()
     """Asked in turn, one a ballot."""
 
@@ -53,10 +52,6 @@ class JudgeSettings:
 
     neighbours: tuple[str, ...] = ()
     """Sources of other submissions to the same problem, shown beside this one."""
-
-
-UNASKED = JudgeSettings()
-"""Nobody is asked."""
 
 
 class Reading(StrEnum):

@@ -154,10 +154,11 @@ def _strength(finding: Finding) -> tuple[bool, float, bool, int, int, str, str, 
 
 def _ratio(finding: Finding) -> float:
     if finding.source == WITNESS:
-        share = finding.measured.get("vote_share", 0.0)
-        known = isinstance(share, int | float) and 0 <= share <= 1
+        share = finding.measured.get("vote_share")
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            return 1.0
         severity = min(finding.severity, Severity.SUSPICIOUS)
-        return LIKELIHOOD_RATIO[severity, finding.confidence] ** share if known else 1.0
+        return float(LIKELIHOOD_RATIO[severity, finding.confidence] ** share)
     return HARD_RATIO if finding.hard else LIKELIHOOD_RATIO[finding.severity, finding.confidence]
 
 

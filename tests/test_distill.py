@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ def heard(source: str, judge: Scripted) -> Evidence:
     evidence = Evidence(Submission.of(source), Task("pair", "kernel", None))
     testimony = Hearing(evidence, SETTINGS, [judge], Cache(None)).testimony()
     return replace(evidence, testimony=testimony)
+
+
+def with_testimony(told: Any, evidence: Evidence, *others: object) -> Evidence:
+    """A hearing that was held before."""
+    return replace(evidence, testimony=told)
 
 
 def module(text: str, folder: Path) -> Any:
@@ -105,7 +111,8 @@ def test_the_command_writes_what_was_accepted(
         submission = Submission.read(tmp_path / "kernel.py")
         request = Request(submission, load_task(submission), level=Level.STATIC)
         told = heard(source, quoting("faulthandler.c", "D6")).testimony
-        save(audit(request, detectors=(), testimony=told), tmp_path / f"{number}.json")
+        finished = audit(request, detectors=(), hear=partial(with_testimony, told))
+        save(finished, tmp_path / f"{number}.json")
         paths.append(str(tmp_path / f"{number}.json"))
     assert main(["distill", *paths, "--output", str(tmp_path / "new")]) == 0
     assert "D6, quoted in 3 submissions: reports" in capsys.readouterr().out

@@ -64,7 +64,7 @@ def serve(httpserver: HTTPServer, handler: Serve) -> None:
 def reasons(settings: JudgeSettings) -> str:
     """Why the judge abstains; empty where it has findings."""
     evidence = Evidence(Submission.of(SOURCE), Task("pair", "kernel", None))
-    findings, abstentions = claims(heard(evidence, settings, ()), [Judge()])
+    findings, abstentions = claims(heard(settings, evidence), [Judge()])
     assert bool(findings) != bool(abstentions)
     return "; ".join(abstention.reason for abstention in abstentions)
 
@@ -84,7 +84,7 @@ def test_tokens_and_price_are_counted(httpserver: HTTPServer, settings: JudgeSet
     serve(httpserver, answered)
     priced = replace(settings, usd_per_million_in=1.0, usd_per_million_out=10.0)
     evidence = Evidence(Submission.of(SOURCE), Task("pair", "kernel", None))
-    testimony = heard(evidence, priced, ()).testimony
+    testimony = heard(priced, evidence).testimony
     assert testimony and testimony.tokens == 4 * 990
     assert testimony.usd == pytest.approx(4 * (900 + 10 * 90) / 1e6)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from integrity.replay import load as load_evidence
 from integrity.run import Experiment, Run
 from integrity.screen import Screening
 from integrity.submission import Submission
-from integrity.testimony import UNASKED, Asking, JudgeSettings
+from integrity.testimony import Asking, JudgeSettings
 
 REFERENCE = (
     "import torch\n\n\ndef reference(x):\n    return x\n\n\n"
@@ -129,9 +130,9 @@ def test_an_audit_asks_and_says_before_what_it_costs(asked: Command) -> None:
 
 def test_screening_asks_too_where_it_is_told(place: Path, asked: Command) -> None:
     told = replace(load(), asking=Asking.AUTO)
-    for settings, heard_of in ((UNASKED, False), (told, True)):
-        screened = Screening(judge=settings).one(place / "kernel.py")
-        assert (screened.audit.evidence.testimony is not None) is heard_of
+    for hear in (None, partial(heard, told)):
+        screened = Screening(hear=hear).one(place / "kernel.py")
+        assert (screened.audit.evidence.testimony is None) is (hear is None)
 
 
 def test_replay_asks_nobody_and_judges_from_the_record(
@@ -266,9 +267,9 @@ def test_hard_evidence_that_decided_leaves_nothing_to_ask(
     run = Run(Experiment("fresh", ()), ())
     ran = Evidence(submission, Task("pair", "kernel", None), runs={"fresh": run})
     settings = JudgeSettings(Asking.AUTO, ("m",), "http://127.0.0.1:9/v1", cache="none")
-    told = heard(ran, settings, [Proof()]).testimony
+    told = heard(settings, ran, [Proof()]).testimony
     assert told and told.silence == "not asked, since hard evidence has decided"
-    asked = heard(ran, replace(settings, asking=Asking.ON), [Proof()]).testimony
+    asked = heard(replace(settings, asking=Asking.ON), ran, [Proof()]).testimony
     assert asked and asked.silence == "the endpoint can't be reached"
 
 

@@ -137,15 +137,16 @@ def _add_gate(made: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from integrity.audit import audit
-    from integrity.commands.judging import announce
+    from integrity.commands.judging import announce, hearing
     from integrity.commands.output import check_writable, progress, write
 
     request = _request(arguments)
     check_writable("--output", arguments.output)
     check_writable("--evidence", arguments.evidence)
-    announce(request)
+    hear = hearing(arguments, arguments.judge_neighbour)
+    announce(hear, request)
     with progress() as step:
-        finished = audit(request, step)
+        finished = audit(request, step, hear=hear)
     if arguments.evidence:
         from integrity.replay import save
 
@@ -155,7 +156,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> "Request":
-    from integrity.commands.judging import judge_settings
     from integrity.harness import load_task
     from integrity.policy import GENERATOR, Policy
     from integrity.request import Isolation, Level, Request
@@ -174,7 +174,6 @@ def _request(arguments: argparse.Namespace) -> "Request":
         claimed_speedup=arguments.claimed_speedup,
         baselines=arguments.baseline,
         envelope=arguments.envelope,
-        judge=judge_settings(arguments, arguments.judge_neighbour),
     )
 
 

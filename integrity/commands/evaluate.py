@@ -131,8 +131,7 @@ def _judge(arguments: argparse.Namespace) -> "JudgeSettings | None":
         return None
     from integrity.commands.judging import judge_settings
 
-    told = {"judge": "on", "written_by": ""}
-    return judge_settings(argparse.Namespace(**vars(arguments) | told))
+    return judge_settings("on", arguments.policy, arguments.judge_budget_usd)
 
 
 def _heard(

@@ -51,7 +51,7 @@ def parser() -> Parser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from integrity.commands.judging import judge_settings
+    from integrity.commands.judging import hearing
     from integrity.policy import LEADERBOARD, Policy
     from integrity.reports.document import line
     from integrity.request import Level
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         level=Level(level_or_default(arguments.level)),
         policy=Policy.load(Path(arguments.policy)) if arguments.policy else LEADERBOARD,
         jobs=arguments.jobs,
-        judge=judge_settings(arguments),
+        hear=hearing(arguments),
     )
     failed = False
     for screened in screening.audits(kernels(arguments.paths)):

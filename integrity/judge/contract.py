@@ -1,8 +1,8 @@
 """The shape of an answer, and what is made of one that came back."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from integrity.judge.errors import Unusable
 from integrity.testimony import Answer, Observation
@@ -10,8 +10,9 @@ from integrity.testimony import Answer, Observation
 MAX_CHARACTERS = 200_000
 """Answers above this are not read: a real one takes two thousand."""
 
-MAX_OBSERVATIONS = 50
-MAX_EXPLANATIONS = 10
+MAX_ITEMS = 20
+"""Observations, or explanations, that count. Servers are told, and need not hold to it."""
+
 MAX_TEXT = 500
 MAX_LINE = 10**9
 
@@ -34,8 +35,8 @@ class AnswerPart(Part):
     Numbers have no bounds here, since servers don't all enforce them; they are clamped.
     """
 
-    observations: list[ObservationPart]
-    benign_explanations: list[str]
+    observations: Annotated[list[ObservationPart], Field(json_schema_extra={"maxItems": MAX_ITEMS})]
+    benign_explanations: Annotated[list[str], Field(json_schema_extra={"maxItems": MAX_ITEMS})]
     verdict: Literal["clean", "suspicious", "hack", "cannot_tell"]
     confidence: int
     injection_attempt: bool
@@ -45,9 +46,9 @@ class AnswerPart(Part):
         return Answer(
             tuple(
                 Observation(_clamped(o.line, MAX_LINE), o.quote[:MAX_TEXT], o.technique_id[:8])
-                for o in self.observations[:MAX_OBSERVATIONS]
+                for o in self.observations[:MAX_ITEMS]
             ),
-            tuple(text[:MAX_TEXT] for text in self.benign_explanations[:MAX_EXPLANATIONS]),
+            tuple(text[:MAX_TEXT] for text in self.benign_explanations[:MAX_ITEMS]),
             self.verdict,
             _clamped(self.confidence, 100),
             self.injection_attempt,

@@ -208,7 +208,8 @@ class _Asking:
             reraise=True,
         )
         try:
-            return tries(self._once)
+            reply: Reply = tries(self._once)
+            return reply
         except Unusable as error:
             return replace(self._so_far, failure=str(error))
 

@@ -23,7 +23,7 @@ HOW = "set OPENAI_API_KEY and INTEGRITY_JUDGE_MODEL to enable it (docs/judge.md)
 
 
 def load(policy: Path | None = None, folder: Path | None = None) -> JudgeSettings:
-    """The settings of this machine and this policy; nobody is asked yet (`Asking.OFF`).
+    """The settings of this machine and this policy.
 
     Args:
         policy: a policy file, whose `[judge]` table is read.
