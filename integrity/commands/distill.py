@@ -7,11 +7,11 @@ from integrity.commands.arguments import Parser, count
 
 EPILOG = """\
 EVIDENCE files come from `integrity audit --judge ... --evidence FILE`. For each
-technique that lines of several submissions were quoted for, the calls and writes
-that all those lines share make a rule. It is accepted only if no honest kernel of
+technique that several submissions were quoted for, the calls and writes that
+all quoted lines share make a rule. It is accepted only if no honest kernel of
 the corpus and no look-alike of any rule does the same, and if it still reports
-nine in ten mutants of the submissions. An accepted rule is a file to read, and to
-put into rules/ by hand.
+nine in ten mutants of the submissions. An accepted rule is a file to read, and
+to put into rules/ by hand.
 
 exit codes:
   0  at least one rule was accepted        1  none was
