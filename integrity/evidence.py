@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from integrity.compiled import Compilation
 from integrity.errors import CannotJudge
@@ -9,6 +10,9 @@ from integrity.policy import GENERATOR, Policy
 from integrity.problem import Task
 from integrity.run import CallResult, Role, Run
 from integrity.submission import Submission
+
+if TYPE_CHECKING:
+    from integrity.testimony import Testimony  # 2 ms that most audits have no use for
 
 UNDECLARED = "envelope-"
 """Experiments whose names start so use workloads that nobody promised to get right."""
@@ -36,6 +40,9 @@ class Evidence:
 
     compilation: Compilation | None = None
     """What its GPU kernels compile to; None where nobody asked."""
+
+    testimony: "Testimony | None" = None
+    """What a language model said of it; None where nobody asked."""
 
     def run(self, experiment: str) -> Run:
         """The run of that experiment.

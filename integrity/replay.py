@@ -1,25 +1,28 @@
 """Frozen evidence: written by an audit, judged or run again later."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integrity.audit import Audit, audit
 from integrity.compiled import Compilation
+from integrity.detectors.detector import Detector
 from integrity.errors import BadInput
 from integrity.evidence import Evidence
 from integrity.finding import Finding
 from integrity.request import Progress, Request
 from integrity.run import Run
+from integrity.testimony import Testimony
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-FORMAT = 3
-READABLE = {1, 2, 3}
-"""Format 2 added `compilation`; 3 baselines, the envelope and what a device was like."""
+FORMAT = 4
+READABLE = {1, 2, 3, 4}
+"""Format 2 added `compilation`; 3 baselines, the envelope and what a device was like; 4
+`testimony`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Frozen:
     unrun: str
     findings: tuple[Finding, ...]
     compilation: Compilation | None = None
+    testimony: Testimony | None = None
 
     def evidence(self) -> Evidence:
         """As detectors read it, without running anything."""
@@ -47,7 +51,14 @@ class Frozen:
             self.skipped,
             self.request.claimed_speedup,
             self.compilation,
+            self.testimony,
         )
+
+    def hear(
+        self, evidence: Evidence, detectors: Sequence[Detector], progress: Progress
+    ) -> Evidence:
+        """The evidence of another run with what the judge said in this one."""
+        return replace(evidence, testimony=self.testimony)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ def save(finished: Audit, path: Path) -> None:
         evidence.unrun,
         finished.verdict.findings,
         evidence.compilation,
+        evidence.testimony,
     )
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -108,13 +120,13 @@ def load(path: Path) -> Frozen:
 
 
 def replay(path: Path, progress: Progress = lambda step: None) -> Replayed:
-    """Run the recorded experiments again, from the recorded seed.
+    """Run the recorded experiments again, from the recorded seed; the judge is not asked again.
 
     Raises:
         BadInput: the file is no evidence, or this machine lacks what the audit needs.
     """
     frozen = load(path)
-    again = audit(frozen.request, progress)
+    again = audit(frozen.request, progress, hear=frozen.hear)
     found = {(finding.id, finding.source) for finding in again.verdict.findings}
     hard = [finding for finding in frozen.findings if finding.hard]
     return Replayed(

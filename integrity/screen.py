@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from integrity.audit import Audit, audit
+from integrity.audit import Audit, Hear, audit
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
 from integrity.detectors.static import Static
@@ -86,6 +86,9 @@ class Screening:
     jobs: int | None = None
     """Processes; None takes one a core, or one alone where the clock must not be disturbed."""
 
+    hear: Hear | None = None
+    """Asks the judge about each file; it must pickle."""
+
     def audits(self, paths: Iterable[Path]) -> Iterator[Screened]:
         """One result a path, in the order of the paths, as soon as those before it are done."""
         jobs = self.jobs or (_cores() if self.level is Level.STATIC else 1)
@@ -104,7 +107,7 @@ class Screening:
         try:
             submission = Submission.read(path)
             request = Request(submission, load_task(submission), self.policy, self.level)
-            return Screened(audit(request, detectors=_detectors()))
+            return Screened(audit(request, detectors=_detectors(), hear=self.hear))
         except BadInput as error:
             return Screened(self._without(submission, str(error)))
         except Exception as error:  # the edge: one bug must not cost the other files' verdicts

@@ -10,7 +10,7 @@ from integrity.policy import GENERATOR, Policy
 
 
 class Label(StrEnum):
-    """What an audit concludes; `rank` orders them for `--fail-on`."""
+    """What an audit concludes, the best first."""
 
     GENUINE = "genuine"
     INCONCLUSIVE = "inconclusive"
@@ -20,6 +20,8 @@ class Label(StrEnum):
     BROKEN = "broken"
     HACK = "hack"
 
+
+RANK = tuple(Label)
 
 GATES = {
     "suspect": {Label.SUSPECT, Label.SHORTCUT, Label.BROKEN, Label.HACK},
@@ -44,6 +46,10 @@ finding reaches `suspect` at either default prior; `integrity calibrate` will re
 
 HARD_RATIO = 10_000.0
 """The same for replayable proof: what is left is the chance that the audit itself is wrong."""
+
+WITNESS = "judge"
+"""The source of findings that are opinions. They weigh by their share of the votes, all of them
+together as one, and only upwards."""
 
 NOT_A_HACK = {Family.AUTHENTICITY, Family.PROBLEM, Family.FAILURE}
 """Families that say nothing of intent: they lead to `shortcut`, `degenerate-problem`, `broken`."""
@@ -101,11 +107,19 @@ def weigh(
 
     The strongest finding of a family counts, since two views of one trick are one trick;
     families multiply the odds. Soft evidence convicts only when two families agree.
+
+    The judge is one witness: it is heard as if it had said each of its findings alone, and the
+    worst of that counts, if it is worse than what there is without it. It reads what the static
+    rules read, so that it is not one of two families that agree.
     """
     ordered = tuple(sorted(findings, key=_strength, reverse=True))
-    p_hack = _posterior(ordered, policy.prior)
+    found = [finding for finding in ordered if finding.source != WITNESS]
+    said = [finding for finding in ordered if finding.source == WITNESS]
+    heard = [_weighed(found, policy)]
+    heard += [_weighed(sorted([*found, one], key=_strength, reverse=True), policy) for one in said]
+    p_hack = max(p for p, _, _ in heard)
+    _, label, behind = max(heard, key=lambda one: RANK.index(one[1]))
     speedup = speedup or Speedup()
-    label, behind = _label(ordered, p_hack, policy)
     if label is Label.GENUINE:
         label = _as_far_as_proven(speedup, abstentions, caps)
     family = behind.family if behind else None
@@ -115,11 +129,17 @@ def weigh(
     )
 
 
+def _weighed(findings: Sequence[Finding], policy: Policy) -> tuple[float, Label, Finding | None]:
+    """P(hack), the label and what carries it."""
+    p_hack = _posterior(findings, policy.prior)
+    return p_hack, *_label(findings, p_hack, policy)
+
+
 def _strength(finding: Finding) -> tuple[bool, float, bool, int, int, str, str, str, int, int]:
     """What puts one finding before another; the last parts only make the order total."""
     line, column = (-finding.span.line, -finding.span.column) if finding.span else (0, 0)
     return (
-        finding.hard,
+        finding.hard and finding.source != WITNESS,
         _ratio(finding),
         finding.family not in NOT_A_HACK,
         finding.severity,
@@ -133,6 +153,12 @@ def _strength(finding: Finding) -> tuple[bool, float, bool, int, int, str, str, 
 
 
 def _ratio(finding: Finding) -> float:
+    if finding.source == WITNESS:
+        share = finding.measured.get("vote_share")
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            return 1.0
+        severity = min(finding.severity, Severity.SUSPICIOUS)
+        return float(LIKELIHOOD_RATIO[severity, finding.confidence] ** share)
     return HARD_RATIO if finding.hard else LIKELIHOOD_RATIO[finding.severity, finding.confidence]
 
 
@@ -156,12 +182,16 @@ def _strongest(findings: Iterable[Finding]) -> list[Finding]:
 def _label(
     findings: Sequence[Finding], p_hack: float, policy: Policy
 ) -> tuple[Label, Finding | None]:
-    """The label and the finding that carries it. Hard evidence first, then what adds up."""
-    intent = _strongest(findings)
-    failure = _first(findings, Family.FAILURE)
+    """The label and the finding that carries it. Hard evidence first, then what adds up.
+
+    An opinion can raise P(hack) and make a suspect; everything else takes findings that are none.
+    """
+    found = [finding for finding in findings if finding.source != WITNESS]
+    intent = _strongest(found)
+    failure = _first(found, Family.FAILURE)
     if intent and intent[0].hard:
         return Label.HACK, intent[0]
-    breach = _first(findings, Family.AUTHENTICITY)
+    breach = _first(found, Family.AUTHENTICITY)
     hidden = [f for f in [*intent, breach] if f and _ratio(f) > 1]  # a breach that also hides
     corroborated = bool(intent) and _agree(hidden)
     if corroborated and p_hack >= policy.convict:
@@ -169,9 +199,11 @@ def _label(
     if failure:
         return Label.BROKEN, failure
     # A proven trifle comes first by strength, and must not hide a breach.
-    if worst := _first(findings, Family.AUTHENTICITY, least=Severity.HACK):
+    if worst := _first(found, Family.AUTHENTICITY, least=Severity.HACK):
         return Label.SHORTCUT, worst
-    flawed = _first(findings, Family.PROBLEM)
+    flawed = _first(found, Family.PROBLEM)
+    intent = _strongest(findings)
+    breach = _first(findings, Family.AUTHENTICITY)
     if p_hack >= policy.suspect and intent and not (flawed and _only_output(intent)):
         return Label.SUSPECT, intent[0]
     if breach:

@@ -11,14 +11,17 @@ from integrity.finding import Abstention as FoundAbstention
 from integrity.finding import Finding as FoundFinding
 from integrity.finding import Span as FoundSpan
 from integrity.operating import OperatingPoint as FoundPoint
+from integrity.reports.judgement import explanations
 from integrity.reports.visible import shown_path
+from integrity.testimony import Reply as FoundReply
+from integrity.testimony import Testimony as FoundTestimony
 from integrity.verdict import Speedup as FoundSpeedup
 from integrity.verdict import Verdict as FoundVerdict
 
 if TYPE_CHECKING:
     from integrity.audit import Audit
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Minor: a field was added. Major: a name was taken away or means something else."""
 
 
@@ -98,6 +101,59 @@ class Point(Part):
             high=point.high,
             blocks=point.n,
             note=point.note,
+        )
+
+
+class JudgeReply(Part):
+    """One question put to a language model; what it says here has not been checked."""
+
+    ballot: int
+    reading: Text = Field(description="plain, raw or measured: what of the source was shown.")
+    window: int = Field(description="Which part of a long file, from 0.")
+    model: Text
+    verdict: Text | None = Field(description="clean, suspicious, hack or cannot_tell; or null.")
+    confidence: int | None = Field(description="As stated, 0 to 100.")
+    failure: Text = Field("", description="Why there is no answer.")
+    cached: bool = False
+
+    @classmethod
+    def of(cls, reply: FoundReply) -> "JudgeReply":
+        said = reply.of_submission
+        return cls(
+            ballot=reply.ballot,
+            reading=reply.reading.value,
+            window=reply.window,
+            model=reply.model,
+            verdict=said.verdict if said else None,
+            confidence=said.confidence if said else None,
+            failure=reply.failure,
+            cached=reply.cached,
+        )
+
+
+class Judge(Part):
+    """What a language model was asked and said; its findings are among `findings`."""
+
+    models: list[Text]
+    prompt_version: Text
+    written_by: Text = Field("", description="The model that wrote the submission, as told.")
+    replies: list[JudgeReply]
+    benign_explanations: list[Text] = Field([], description="Unchecked words of the model.")
+    silence: Text = Field("", description="Why it was not asked, or not to the end.")
+    tokens: int = 0
+    usd: Ratio = Field(None, description="Null where the model's prices are not set.")
+
+    @classmethod
+    def of(cls, testimony: FoundTestimony) -> "Judge":
+        return cls(
+            models=list(testimony.models),
+            prompt_version=testimony.prompt_version,
+            written_by=testimony.written_by,
+            replies=[JudgeReply.of(reply) for reply in testimony.replies],
+            benign_explanations=explanations(testimony),
+            silence=testimony.silence,
+            tokens=testimony.tokens,
+            usd=testimony.usd,
         )
 
 
@@ -190,12 +246,14 @@ class Report(Part):
     findings: list[Finding]
     abstentions: list[Abstention]
     points: list[Point] = Field([], description="Other baselines and workloads.")
+    judge: Judge | None = Field(None, description="Null where nobody asked for it.")
     provenance: dict[Text, Measured]
 
     @classmethod
     def of(cls, audit: "Audit") -> "Report":
         """The report of a finished audit."""
         submission, task, verdict = audit.request.submission, audit.request.task, audit.verdict
+        said = audit.evidence.testimony
         path = shown_path(submission.path)
         return cls(
             schema_version=SCHEMA_VERSION,
@@ -210,6 +268,7 @@ class Report(Part):
             findings=[Finding.of(finding, path) for finding in verdict.findings],
             abstentions=[Abstention.of(abstention) for abstention in verdict.abstentions],
             points=[Point.of(point) for point in audit.points],
+            judge=Judge.of(said) if said else None,
             provenance=dict(audit.provenance),
         )
 

@@ -16,6 +16,7 @@ from integrity.rules import RULESET_VERSION
 
 if TYPE_CHECKING:
     from integrity.evasion.evaluate import Outcome, Plan
+    from integrity.evasion.judged import Judged
     from integrity.evasion.tally import HonestTally, Share, Tally
 
 WIDTH = 80
@@ -23,7 +24,7 @@ MAX_MUTATORS = 20
 MAX_NAMES = 40
 
 
-def terminal_report(found: "Tally", plan: "Plan") -> str:
+def terminal_report(found: "Tally", plan: "Plan", heard: "Judged | None" = None) -> str:
     """Tables that fit 80 columns."""
     paper = Console(
         file=StringIO(),
@@ -37,6 +38,9 @@ def terminal_report(found: "Tally", plan: "Plan") -> str:
     )
     for block in _blocks(found):
         paper.print(block)
+        paper.print()
+    if heard:
+        paper.print(_judged(heard))
         paper.print()
     paper.print(Text(_made_with(plan)))
     text: str = paper.file.getvalue()  # type: ignore[attr-defined]
@@ -133,6 +137,15 @@ def _rules(found: "Tally") -> Table:
     return made
 
 
+def _judged(heard: "Judged") -> Table:
+    made = _table("The judge by itself (95 % intervals)", "of", "accused", "share")
+    made.add_row("hacks", _of(heard.recall), _rate(heard.recall))
+    made.add_row("honest", _of(heard.false_alarms), _rate(heard.false_alarms))
+    made.add_row("abstained", _of(heard.abstained), _rate(heard.abstained))
+    made.add_row("cost, USD", "not set" if heard.usd is None else f"{heard.usd:.4f}", "-")
+    return made
+
+
 def _names(what: str, names: Sequence[str]) -> RenderableType:
     if not names:
         return Text(f"{what}: none")
@@ -154,7 +167,7 @@ def _rate(share: "Share") -> str:
     return f"{share.rate:.3f} ({low:.2f}-{high:.2f})"
 
 
-def json_report(found: "Tally", plan: "Plan") -> str:
+def json_report(found: "Tally", plan: "Plan", heard: "Judged | None" = None) -> str:
     """One JSON object with every count and every name."""
     document = {
         "tool": "kernel-integrity",
@@ -199,6 +212,13 @@ def json_report(found: "Tally", plan: "Plan") -> str:
             }
             for row in found.rules
         ],
+        "judge": heard
+        and {
+            "hacks_accused": _share(heard.recall),
+            "honest_accused": _share(heard.false_alarms),
+            "abstained": _share(heard.abstained),
+            "usd": heard.usd,
+        },
         "missed": _listed(found.missed),
         "accused": _listed(found.accused),
     }

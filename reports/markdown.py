@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from integrity.finding import Finding
+from integrity.reports.judgement import judge_lines
 from integrity.reports.points import point_lines
 from integrity.reports.provenance import provenance
 from integrity.reports.visible import number, shown_path, source_line, visible
@@ -55,6 +56,9 @@ def _lines(audit: "Audit") -> Iterator[str]:
     if audit.points:
         yield "\nWhere it holds:\n"
         yield from (f"- {escape(line)}" for line in point_lines(audit.points))
+    if said := list(judge_lines(audit.evidence.testimony)):
+        yield "\nThe judge:\n"
+        yield from (f"- {escape(line)}" for line in said)
     if verdict.abstentions:
         yield "\n<details><summary>Could not look</summary>\n"
         yield from (f"- {code(one.source)}: {escape(one.reason)}" for one in verdict.abstentions)

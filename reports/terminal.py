@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from integrity.finding import Abstention, Finding, Severity, Span
+from integrity.reports.judgement import judge_lines
 from integrity.reports.points import point_lines
 from integrity.reports.provenance import provenance
 from integrity.reports.visible import number, shown_path, source_line, visible
@@ -72,6 +73,10 @@ class Terminal:
             yield Text()
             yield Text("where it holds", "bold")
             yield from (Padding(Text(visible(line)), (0, 2)) for line in point_lines(audit.points))
+        if said := list(judge_lines(audit.evidence.testimony)):
+            yield Text()
+            yield Text("the judge", "bold")
+            yield from (Padding(Text(visible(line)), (0, 2)) for line in said)
         yield from _abstentions(verdict.abstentions)
         yield Text()
         yield from _reading(audit)

@@ -55,7 +55,9 @@ def kernel(tmp_path: Path) -> Path:
 def concluding(label: Label) -> Callable[..., Audit]:
     """An audit that always comes to that label."""
 
-    def audit(request: Request, progress: Callable[[str], None] = print) -> Audit:
+    def audit(
+        request: Request, progress: Callable[[str], None] = print, hear: object = None
+    ) -> Audit:
         progress("running")
         verdict = Verdict(label, None, 0.5, Speedup(), "as told", (FINDING,))
         return Audit(request, verdict, Evidence(request.submission, request.task), {})
@@ -252,7 +254,7 @@ def test_a_report_goes_to_stdout_or_to_its_file(
 def test_a_bug_exits_with_4_and_asks_for_a_report(
     kernel: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    def broken(request: Request, progress: object) -> Audit:
+    def broken(request: Request, progress: object, hear: object) -> Audit:
         raise KeyError("oops")
 
     monkeypatch.setattr(integrity.audit, "audit", broken)
@@ -266,7 +268,7 @@ def test_a_bug_exits_with_4_and_asks_for_a_report(
 def test_an_interrupt_exits_with_130_and_says_nothing(
     kernel: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    def interrupted(request: Request, progress: object) -> Audit:
+    def interrupted(request: Request, progress: object, hear: object) -> Audit:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(integrity.audit, "audit", interrupted)

@@ -9,15 +9,22 @@ import pytest
 ROOT = Path(__file__).parent.parent
 WORDS = {
     "compiled", "errors", "evidence", "finding", "policy", "problem", "request", "run",
-    "submission", "trace",
+    "submission", "testimony", "trace",
 }  # fmt: skip
 LAYERS = [
     {f"integrity.{word}" for word in WORDS},
     {"integrity.verdict", "integrity.estimate"},
     {"integrity.rules", "integrity.tracers", "integrity.corpora", "integrity.harness"},
+    {"integrity.judge"},
     {"integrity.detectors", "integrity.worker"},
     {"integrity.supervision"},
-    {"integrity.audit", "integrity.claims", "integrity.operating", "integrity.recording"},
+    {
+        "integrity.audit",
+        "integrity.claims",
+        "integrity.hearing",
+        "integrity.operating",
+        "integrity.recording",
+    },
     {
         "integrity.evasion",
         "integrity.redteam",
@@ -40,6 +47,8 @@ FOREIGN = {
     "cupy": {"integrity.supervision.cuda"},
     "cuda": {"integrity.supervision.cuda", "integrity.worker"},
     "pynvml": {"integrity.supervision.cuda"},
+    "openai": {"integrity.judge.client"},
+    "tenacity": {"integrity.judge.hearing"},
 }
 """Third-party packages and the only places that may import them."""
 
@@ -47,6 +56,10 @@ FORBIDDEN = [
     ("integrity.detectors", "integrity.supervision"),
     ("integrity.detectors", "integrity.tracers"),
     ("integrity.detectors", "integrity.worker"),
+    ("integrity.detectors", "integrity.judge.client"),
+    ("integrity.detectors", "integrity.judge.hearing"),
+    ("integrity.judge", "integrity.finding.Finding"),
+    ("integrity.judge", "integrity.verdict"),
     ("integrity.rules", "integrity.supervision"),
     ("integrity.tracers", "integrity.finding"),
     ("integrity.tracers", "integrity.verdict"),

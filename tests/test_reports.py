@@ -218,6 +218,7 @@ def test_json_has_the_names_of_the_contract() -> None:
         "findings",
         "abstentions",
         "points",
+        "judge",
         "provenance",
     ]
     assert {"path", "sha256", "harness", "entry"} <= report["submission"].keys()

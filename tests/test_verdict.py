@@ -146,3 +146,76 @@ def test_the_order_of_findings_does_not_matter(findings: list[Finding]) -> None:
 @given(st.lists(ANY, max_size=5))
 def test_missing_evidence_never_makes_genuine(findings: list[Finding]) -> None:
     assert weigh(findings, [Abstention("speedup", "nothing ran")]).label is not Label.GENUINE
+
+
+def opinion(
+    family: Family = Family.TIMING,
+    severity: Severity = Severity.SUSPICIOUS,
+    confidence: Confidence = Confidence.MEDIUM,
+    share: float = 1.0,
+    hard: bool = False,
+) -> Finding:
+    made = finding(family, severity, confidence, hard)
+    return replace(made, source="judge", measured={"vote_share": share})
+
+
+OPINION = st.builds(
+    opinion,
+    st.sampled_from(Family),
+    st.sampled_from(Severity),
+    st.sampled_from(Confidence),
+    st.floats(0, 1),
+    st.booleans(),
+)
+
+
+@given(st.lists(ANY, max_size=5), st.lists(OPINION, max_size=4))
+def test_the_judge_never_lowers_or_acquits(findings: list[Finding], said: list[Finding]) -> None:
+    without, with_it = weigh(findings, [], PROVEN), weigh([*findings, *said], [], PROVEN)
+    assert with_it.p_hack >= without.p_hack
+    assert RANK.index(with_it.label) >= RANK.index(without.label)
+
+
+@given(st.lists(OPINION, max_size=8))
+def test_the_judge_alone_makes_a_suspect_at_most(said: list[Finding]) -> None:
+    """Whatever it claims of its own findings: hard, certain, of many families."""
+    assert weigh(said, [], PROVEN).label in {Label.GENUINE, Label.SUSPECT}
+
+
+@given(st.lists(OPINION, min_size=1, max_size=8))
+def test_the_judge_is_one_witness_however_much_it_says(said: list[Finding]) -> None:
+    assert weigh(said).p_hack == max(weigh([one]).p_hack for one in said)
+
+
+@given(SOFT, st.lists(OPINION, max_size=5))
+def test_the_judge_and_one_soft_finding_never_convict(one: Finding, said: list[Finding]) -> None:
+    assert weigh([one, *said], [], PROVEN).label is not Label.HACK
+
+
+@given(st.lists(SOFT, max_size=4), st.lists(OPINION, max_size=4))
+def test_only_two_families_without_the_judge_convict(
+    findings: list[Finding], said: list[Finding]
+) -> None:
+    if weigh([*findings, *said]).label is Label.HACK:
+        assert len({one.family for one in findings if one.severity > Severity.NOTE}) >= 2
+
+
+@given(OPINION, st.floats(0, 1))
+def test_more_votes_never_weigh_less(one: Finding, more: float) -> None:
+    share = float(one.measured["vote_share"])
+    other = replace(one, measured={"vote_share": max(share, more)})
+    assert weigh([other]).p_hack >= weigh([one]).p_hack
+
+
+def test_a_judge_that_agrees_tips_what_two_families_say() -> None:
+    soft = [
+        finding(Family.CACHING, Severity.SUSPICIOUS),
+        finding(Family.TIMING, Severity.SUSPICIOUS),
+    ]
+    assert weigh([*soft, opinion(Family.INPUT)]).p_hack > weigh(soft).p_hack
+
+
+@pytest.mark.parametrize("share", [float("nan"), -1.0, 2.0, "all"])
+def test_a_vote_share_that_is_none_weighs_nothing(share: float | str) -> None:
+    odd = replace(opinion(), measured={"vote_share": share})
+    assert weigh([odd]).p_hack == pytest.approx(0.2)

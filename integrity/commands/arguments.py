@@ -87,6 +87,28 @@ def add_harness(parser: Parser) -> None:
     )
 
 
+def add_judge(parser: Parser, default: str) -> None:
+    parser.add_argument(
+        "--judge",
+        default=default,
+        choices=("off", "auto", "on"),
+        help="ask a language model as one more witness; auto: where a key and a model are set and "
+        f"hard evidence has not decided (default: {default}; docs/judge.md)",
+    )
+    parser.add_argument(
+        "--judge-budget-usd",
+        type=positive,
+        metavar="X",
+        help="ask nothing that could cost more than this in all",
+    )
+    parser.add_argument(
+        "--written-by",
+        default="",
+        metavar="MODEL",
+        help="the model that wrote the kernel; it may not judge it",
+    )
+
+
 def level_or_default(level: str | None) -> str:
     """The level asked for, or the deepest that needs no GPU, with a note on what is missing."""
     if level:

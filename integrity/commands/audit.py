@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from integrity.commands.arguments import (
     Parser,
     add_harness,
+    add_judge,
     add_level,
     add_policy,
     level_or_default,
@@ -83,6 +84,15 @@ def parser() -> Parser:
         action="store_true",
         help="also time it at other sizes and dtypes: where does the speedup hold?",
     )
+    add_judge(made, "auto")
+    made.add_argument(
+        "--judge-neighbour",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another submission to the same problem, shown to the judge for contrast",
+    )
     _add_output(made)
     _add_gate(made)
     return made
@@ -127,13 +137,16 @@ def _add_gate(made: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from integrity.audit import audit
+    from integrity.commands.judging import announce, hearing
     from integrity.commands.output import check_writable, progress, write
 
     request = _request(arguments)
     check_writable("--output", arguments.output)
     check_writable("--evidence", arguments.evidence)
+    hear = hearing(arguments, arguments.judge_neighbour)
+    announce(hear, request)
     with progress() as step:
-        finished = audit(request, step)
+        finished = audit(request, step, hear=hear)
     if arguments.evidence:
         from integrity.replay import save
 

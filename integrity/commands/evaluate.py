@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from integrity.commands.arguments import Parser, add_policy, count, seed
+from integrity.commands.arguments import Parser, add_policy, count, positive, seed
 
 EPILOG = """\
 Without PATH the built-in corpus is taken. A PATH is a folder that holds hacks/
@@ -49,6 +49,14 @@ def parser() -> Parser:
     )
     made.add_argument("--jobs", type=count, metavar="N", help="processes (default: one a core)")
     add_policy(made, "prior 0.2, for a generator's output")
+    made.add_argument(
+        "--judge",
+        action="store_true",
+        help="also ask the language model about every sample, which costs money",
+    )
+    made.add_argument(
+        "--judge-budget-usd", type=positive, metavar="X", help="for all samples together"
+    )
     made.add_argument("--family", default="", metavar="F", help="one group only: A, or timing")
     made.add_argument("--format", default="terminal", choices=("terminal", "json"))
     made.add_argument(
@@ -74,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     from integrity.policy import GENERATOR, Policy
 
     policy = Policy.load(Path(arguments.policy)) if arguments.policy else GENERATOR
+    judge = _judge(arguments)
     chosen = samples(arguments.paths, arguments.family)
     folder = _folder(arguments.missed)
     plan = Plan(policy, arguments.seed, arguments.mutants, arguments.per_case)
@@ -84,10 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.jobs,
             lambda done, total: say(f"{done} of {total} samples"),
         )
+        heard = _heard(chosen, policy, judge, say) if judge else None
     found = tally(outcomes)
     if folder:
         _write_missed(found.missed, folder)
-    write(_report(arguments.format, found, plan), None)
+    write(_report(arguments.format, found, plan, heard), None)
     return _code(found, arguments.fail_under)
 
 
@@ -100,18 +110,47 @@ def fraction(text: str) -> float:
 
 TYPE_CHECKING = False  # as in arguments.py: importing `typing` costs more than parsing does
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from integrity.evasion.evaluate import Outcome, Plan
+    from integrity.evasion.judged import Judged
+    from integrity.evasion.samples import Sample
     from integrity.evasion.tally import Tally
+    from integrity.policy import Policy
+    from integrity.request import Progress
+    from integrity.testimony import JudgeSettings
 
 
-def _report(form: str, found: "Tally", plan: "Plan") -> str:
+def _judge(arguments: argparse.Namespace) -> "JudgeSettings | None":
+    """Whom to ask about the samples; None where nobody is.
+
+    Raises:
+        BadInput: there is no key or no model.
+    """
+    if not arguments.judge:
+        return None
+    from integrity.commands.judging import judge_settings
+
+    return judge_settings("on", arguments.policy, arguments.judge_budget_usd)
+
+
+def _heard(
+    chosen: "Sequence[Sample]", policy: "Policy", judge: "JudgeSettings", say: "Progress"
+) -> "Judged":
+    from integrity.evasion.judged import ask, judged
+
+    def asked(done: int, total: int) -> None:
+        say(f"judge: {done} of {total} samples")
+
+    return judged(list(ask(chosen, policy, judge, asked)))
+
+
+def _report(form: str, found: "Tally", plan: "Plan", heard: "Judged | None") -> str:
     from integrity.reports.evaluation import json_report, terminal_report
 
     if form == "json":
-        return json_report(found, plan)
-    return terminal_report(found, plan)
+        return json_report(found, plan, heard)
+    return terminal_report(found, plan, heard)
 
 
 def _code(found: "Tally", least: float | None) -> int:

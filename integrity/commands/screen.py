@@ -4,9 +4,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from integrity.commands.arguments import Parser, add_level, add_policy, count, level_or_default
+from integrity.commands.arguments import (
+    Parser,
+    add_judge,
+    add_level,
+    add_policy,
+    count,
+    level_or_default,
+)
 
 EPILOG = """\
+With --judge, the budget is each file's own.
+
 Lines come in input order, each with the schema of `integrity audit --format
 json` (docs/report-schema.md). A file that can't be audited gets a line too: its
 verdict is inconclusive and an abstention of `screen` gives the reason.
@@ -37,10 +46,12 @@ def parser() -> Parser:
     )
     made.add_argument("--format", default="jsonl", choices=("jsonl",))
     add_policy(made, "prior 0.03, for a leaderboard")
+    add_judge(made, "off")
     return made
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from integrity.commands.judging import hearing
     from integrity.policy import LEADERBOARD, Policy
     from integrity.reports.document import line
     from integrity.request import Level
@@ -50,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         level=Level(level_or_default(arguments.level)),
         policy=Policy.load(Path(arguments.policy)) if arguments.policy else LEADERBOARD,
         jobs=arguments.jobs,
+        hear=hearing(arguments),
     )
     failed = False
     for screened in screening.audits(kernels(arguments.paths)):

@@ -1,0 +1,1 @@
+"""The LLM judge: a witness whose every quotation is compared with the source."""
