@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import integrity
 from integrity import operating
@@ -19,6 +20,9 @@ from integrity.recording import record
 from integrity.request import Isolation, Progress, Request
 from integrity.rules import RULESET_VERSION
 from integrity.verdict import Speedup, Verdict, weigh
+
+if TYPE_CHECKING:
+    from integrity.supervision.machine import Machine
 
 Provenance = Mapping[str, str | int | float | None]
 
@@ -41,15 +45,18 @@ def audit(
     request: Request,
     progress: Progress = lambda step: None,
     detectors: Sequence[Detector] = DETECTORS,
+    warm: "Machine | None" = None,
 ) -> Audit:
     """Audit one submission: record, then claim, then judge.
+
+    Audits one after another may share a `warm` machine, which saves starting one for each.
 
     Raises:
         BadInput: the level or the isolation asked for can't be had on this machine.
     """
     seed = request.seed if request.seed is not None else int.from_bytes(os.urandom(7))
     request = replace(request, seed=seed)
-    evidence, isolation = record(request, detectors, progress)
+    evidence, isolation = record(request, detectors, progress, warm)
     progress("reading the evidence")
     findings, abstentions = claims(evidence, detectors)
     speedup = audited_speedup(evidence)

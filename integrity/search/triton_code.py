@@ -23,8 +23,6 @@ import triton.language as tl
 
 @triton.jit
 """
-_MOST_IN_REGISTERS = 65536
-"""Elements of a row that one program may hold; beyond it, it loops."""
 
 _ROWS = """\
 def run({arguments}):
