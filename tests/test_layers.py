@@ -25,13 +25,15 @@ LAYERS = [
         "integrity.reports",
         "integrity.screen",
     },
+    {"integrity.search"},
     {"integrity.cli", "integrity.commands"},
 ]
 FOLDERS = ("integrity", "rules", "tracers", "detectors", "corpora", "reports", "evasion")
 FOREIGN = {
     "torch": {"integrity.worker"},
     "triton": {"integrity.worker"},
-    "libcst": {"integrity.rules"},
+    "libcst": {"integrity.rules", "integrity.search"},
+    "openai": {"integrity.search"},
     "tree_sitter": {"integrity.rules"},
     "tree_sitter_cuda": {"integrity.rules"},
     "rich": {"integrity.reports", "integrity.commands"},

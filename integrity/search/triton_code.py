@@ -185,9 +185,7 @@ def _whole(
     return "".join(f"    {line}\n" for line in writer.lines)
 
 
-def _passes(
-    formula: Formula, schedule: Schedule, writer: Writer, reductions: list[Reduce]
-) -> str:
+def _passes(formula: Formula, schedule: Schedule, writer: Writer, reductions: list[Reduce]) -> str:
     """One loop over the row for each reduction, and one for the result."""
     text = ""
     for number, node in enumerate(reductions):

@@ -5,13 +5,15 @@ deciding anything.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from integrity.problem import Problem
+from integrity.errors import CannotJudge
+from integrity.problem import Problem, Task
 from integrity.submission import Submission
 from integrity.supervision.bench import SUBMITTED
-from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, Zygote
 
 _MOST = 1e6
 """A clock that was stopped claims an infinite speedup; this is as much as is written down."""
@@ -37,10 +39,24 @@ class Raw:
         return min(self.reference_us / max(self.time_us, self.reference_us / _MOST), _MOST)
 
 
-def raw_reward(
-    zygote: Zygote, problem: Problem, entry: str, submission: Submission, timeout_s: float
-) -> Raw:
-    """Load, check once and time in one sandboxed process, all of it in the submission's reach."""
+def raw_rewards(
+    zygote: Zygote, task: Task, submissions: Sequence[Submission], timeout_s: float
+) -> list[Raw]:
+    """For each: load, check once and time in one sandboxed process, all within its reach.
+
+    Several run side by side, and disturb each other as they would there.
+    """
+    if task.problem is None:
+        raise CannotJudge("there is no reference to measure against")
+    zygote.channels = {}
+    with ExitStack() as stack:
+        asked = [_ask(zygote, task, task.problem, each, stack) for each in submissions]
+        return [_heard(each, timeout_s) for each in asked]
+
+
+def _ask(
+    zygote: Zygote, task: Task, problem: Problem, submission: Submission, stack: ExitStack
+) -> Worker | WorkerDied:
     message = {
         "do": "naive",
         "problem": dict(problem.sources),
@@ -53,18 +69,24 @@ def raw_reward(
         "workload": dict(problem.workloads[0]),
         "modules": {SUBMITTED: submission.text},
         "module": SUBMITTED,
-        "entry": entry,
+        "entry": task.entry,
     }
-    zygote.channels = {}
-    worker = None
     try:
         worker = zygote.spawn()
-        return _parsed(worker.ask(message, timeout_s))
+        stack.callback(worker.end)
+        worker.tell(message)
+    except WorkerDied as death:
+        return death
+    return worker
+
+
+def _heard(asked: Worker | WorkerDied, timeout_s: float) -> Raw:
+    try:
+        if isinstance(asked, WorkerDied):
+            raise asked
+        return _parsed(asked.hear(timeout_s))
     except (WorkerDied, WorkerRaised) as error:
         return Raw(False, error=str(error).partition("\n")[0][:200])
-    finally:
-        if worker is not None:
-            worker.end()
 
 
 def _parsed(answer: Mapping[str, object]) -> Raw:
