@@ -26,13 +26,58 @@ Body = dict[str, Any]
 FORMAT = 1
 
 
-class Archive:
+class Missing(Exception):
+    """A step that nobody recorded."""
+
+
+class Record:
+    """An archive to read: its steps by kind and key, its texts by digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._steps: dict[tuple[str, str], Body] = {}
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What was recorded so far.
+
+        Raises:
+            BadInput: there is no archive, or a line was changed after it was written.
+        """
+        record = cls(folder)
+        record._steps = {(kind, key): body for kind, key, body in steps_of(folder)}
+        return record
+
+    def step(self, kind: str, key: str, make: Callable[[], Body]) -> Body:
+        """What was recorded under that name; `make` is for those who may write.
+
+        Raises:
+            Missing: nothing was.
+        """
+        try:
+            return self._steps[kind, key]
+        except KeyError:
+            raise Missing(f"{kind} {key}") from None
+
+    def knows(self, kind: str, key: str) -> bool:
+        """Whether that step was recorded."""
+        return (kind, key) in self._steps
+
+    def put(self, text: str) -> str:
+        """Keep a text; its digest is its name. Who only reads keeps nothing."""
+        return digest_of(text)
+
+    def get(self, digest: str) -> str:
+        """A text that was kept."""
+        return text_of(self.folder, digest)
+
+
+class Archive(Record):
     """Open for one search at a time; steps that are in it already are not made again."""
 
     def __init__(self, folder: Path, header: Mapping[str, Any]) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self._header = {"format": FORMAT, **header}
-        self._steps: dict[tuple[str, str], Body] = {}
         self._chain = ""
         self.resumed = 0
         """Steps that were there when it was opened."""
@@ -72,30 +117,21 @@ class Archive:
             self._append(kind, key, known)
         return known
 
-    def knows(self, kind: str, key: str) -> bool:
-        """Whether that step was recorded."""
-        return (kind, key) in self._steps
-
     def put(self, text: str) -> str:
         """Keep a text; its digest is its name.
 
         Raises:
             BadInput: it can't be written.
         """
-        raw = text.encode("utf-8", "surrogatepass")
-        digest = hashlib.sha256(raw).hexdigest()
+        digest = digest_of(text)
         place = _place(self.folder, digest)
         if not place.exists():
             try:
                 place.parent.mkdir(exist_ok=True)
-                _write_whole(place, raw)
+                _write_whole(place, text.encode("utf-8", "surrogatepass"))
             except OSError as error:
                 raise self._unwritable(error) from error
         return digest
-
-    def get(self, digest: str) -> str:
-        """A text that was kept."""
-        return text_of(self.folder, digest)
 
     def _lock(self) -> None:
         try:
@@ -157,6 +193,11 @@ class Archive:
             f"the archive {self.folder} can't be written: {error.strerror}; everything in it is "
             "intact: make room, then run the same command again"
         )
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 of a text, in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def steps_of(folder: Path) -> list[tuple[str, str, Body]]:

@@ -10,6 +10,7 @@ from integrity.audit import Audit, audit
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
 from integrity.detectors.static import Static
+from integrity.errors import BadInput, CannotJudge
 from integrity.finding import Family
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Task
@@ -19,6 +20,7 @@ from integrity.rules.analyser import Analyser
 from integrity.submission import Submission
 from integrity.supervision.machine import Machine, machine
 from integrity.supervision.naive import raw_rewards
+from integrity.supervision.runner import try_problem
 from integrity.verdict import weigh
 
 Body = dict[str, Any]
@@ -134,10 +136,15 @@ def supervised(
     """An evaluator with its machine warm; both are gone when the block is left.
 
     Raises:
-        BadInput: no such device or isolation.
+        BadInput: no such device or isolation, or the reference fails by itself.
         CannotJudge: no worker can be started.
     """
+    assert task.problem is not None
     with Analyser() as analyser, machine(level, isolation) as warm:
+        try:
+            try_problem(warm.zygote, warm.backend, task.problem)
+        except CannotJudge as error:
+            raise BadInput(f"this problem can't be searched: {error}; mend it first") from error
         detectors = [Static(analyser) if each.id == "static" else each for each in DETECTORS]
         yield Supervised(
             task, level, policy, warm, detectors, held_out, timeout_s, isolation, progress,

@@ -7,7 +7,6 @@ docs/taxonomy.md. For J, the problem itself, it plants what a flawed problem wou
 
 import base64
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from textwrap import dedent
 from typing import ClassVar

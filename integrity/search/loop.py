@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
-from integrity.search.archive import Archive
+from integrity.search.archive import Missing, Record
 from integrity.search.evaluator import Evaluator
 from integrity.search.population import Member, Population, earlier, not_a_kernel
 from integrity.search.proposal import Feedback, Proposal, Proposer
@@ -73,7 +74,7 @@ class _Spent(Exception):
 
 
 class Search:
-    """One search over one archive."""
+    """One search over one archive; over a mere record of one, it repeats what was recorded."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Search:
         proposer: Proposer,
         evaluator: Evaluator,
         strategy: Strategy,
-        archive: Archive,
+        archive: Record,
         watch: Watcher = lambda words: None,
     ) -> None:
         self._plan = plan
@@ -105,7 +106,12 @@ class Search:
                 self._round(number)
         except _Spent as reason:
             self._found.stopped = str(reason)
-        self._crown()
+        except Missing:
+            self._found.stopped = "it has not come further"
+        try:
+            self._crown()
+        except Missing:
+            self._found.stopped = "it has not come further"
         return self._found
 
     # -- a round -----------------------------------------------------------------------------
@@ -170,15 +176,10 @@ class Search:
             batch = born[first : first + size]
             self._mind_the_budget()
             new = [m for m in batch if not self._archive.knows("raw", m.id)]
-            found = dict(
-                zip(
-                    [m.id for m in new],
-                    self._evaluator.raws([m.proposal.text for m in new]) if new else [],
-                    strict=True,
-                )
-            )
+            bodies = self._evaluator.raws([m.proposal.text for m in new]) if new else []
+            found = {m.id: body for m, body in zip(new, bodies, strict=True)}
             for member in batch:
-                member.raw = self._step("raw", member.id, lambda m=member: found[m.id])
+                member.raw = self._step("raw", member.id, partial(found.get, member.id, {}))
                 if member.raw["speedup"] is None:
                     member.standing = Standing.REFUSED
                     member.why = member.raw["error"] or "its output is wrong"

@@ -24,7 +24,7 @@ class Offline:
     id: ClassVar[str] = "offline"
 
     def __init__(self, task: Task, level: Level, start: str = "") -> None:
-        """Raises `BadInput` where there is neither a readable formula nor a kernel to start from."""
+        """Raises `BadInput` where there is neither a readable formula nor a start."""
         if task.problem is None:
             raise BadInput("the offline proposer needs a problem's reference")
         self._entry = task.entry
