@@ -92,10 +92,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+def _log(folder: Path) -> bytes:
+    """The log; empty where a kill came before there was one."""
+    place = folder / "log.jsonl"
+    return place.read_bytes() if place.exists() else b""
+
+
 def killed(folder: Path, strategy: str, after_s: float) -> bool:
     """Run in a process of its own and kill that; whether it was still running."""
     command = [sys.executable, __file__, "--child", str(folder), "--strategy", strategy]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # it has imported everything and begins
     try:
         process.wait(after_s)
     except subprocess.TimeoutExpired:
@@ -110,17 +118,15 @@ def trial(strategy: str, kills: int, rng: random.Random) -> bool:
     with tempfile.TemporaryDirectory() as place:
         whole, cut = Path(place, "whole"), Path(place, "cut")
         wanted = search(whole, strategy, 0.0)
-        log = (whole / "log.jsonl").read_bytes()
+        log = _log(whole)
         alive = 0
         for _ in range(kills):
-            alive += killed(cut, strategy, rng.uniform(0.3, 0.9))
-            if not (cut / "log.jsonl").exists():
-                continue
-            left = (cut / "log.jsonl").read_bytes()
+            alive += killed(cut, strategy, rng.uniform(0.0, 0.3))
+            left = _log(cut)
             if not log.startswith(left[: left.rfind(b"\n") + 1]):
                 print(f"{strategy}: a kill changed the log")
                 return False
-        steps = (cut / "log.jsonl").read_bytes().count(b"\n")
+        steps = _log(cut).count(b"\n")
         same = search(cut, strategy, 0.0) == wanted and contents(cut) == contents(whole)
         words = "identical" if same else "DIFFERENT"
         print(
@@ -139,6 +145,7 @@ def main() -> int:
     parser.add_argument("--strategy", choices=STRATEGIES, help="default: all of them")
     arguments = parser.parse_args()
     if arguments.child:
+        print("ready", flush=True)
         search(arguments.child, arguments.strategy, 0.02)
         return 0
     rng = random.Random(arguments.seed)

@@ -1,4 +1,4 @@
-"""`integrity search`: generate kernels for a problem, with the auditor in the loop; report on it."""
+"""`integrity search`: generate kernels with the auditor in the loop, and report on it."""
 
 import argparse
 import re
