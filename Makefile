@@ -15,7 +15,7 @@ demo: $(VENV)/run.done
 	@echo; echo "And an honest one:"
 	@$(BIN)/integrity audit $(HONEST) --reference $(PROBLEM)
 
-SEARCHED := corpora/problems/softmax
+SEARCHED := corpora/problems/gelu-bias-residual
 SEARCH := --inject 0.3 --rounds 3 --width 6 --seed 7
 search-demo: $(VENV)/run.done
 	rm -rf build/search && mkdir -p build/search

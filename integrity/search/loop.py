@@ -255,6 +255,8 @@ class Search:
         proven = [m for m in ranked if m.audit.get("monitor") == Label.GENUINE]
         for member in sorted(proven, key=lambda m: -m.audit["low"])[:_TRIES]:
             again = self._audit(member, "again")
+            if again["audited"] is None and again["monitor"] == Label.INCONCLUSIVE:
+                again = self._audit(member, "again-undisturbed")  # it could not be timed
             if again["monitor"] == Label.GENUINE:
                 self._found.winner, self._found.final = member, again
                 return

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from integrity.errors import BadInput
-from integrity.harness import load_task
+from integrity.harness import HARNESSES, load_task
+from integrity.harness.outline import Outline
+from integrity.harness.reference import read_source
 from integrity.problem import CONSTANT, Convention, Problem, Task, Workload
 from integrity.submission import Submission
 
@@ -20,6 +22,11 @@ def task_of(path: Path, harness: str = "auto", sizes: Mapping[str, int] | None =
     if path.is_dir():
         path = next((f for name in ("task.yml", "reference.py") if (f := path / name).is_file()),
                     path / "reference.py")  # fmt: skip
+    if path.suffix == ".py":
+        outline = Outline.of(read_source(path))
+        if all(outline.missing(each.needs) for each in HARNESSES.values()):
+            wanted = "; or ".join(f"{n}: {', '.join(h.needs)}" for n, h in HARNESSES.items())
+            raise BadInput(f"{path} poses no problem: it has to define, for {wanted}")
     nobody = Submission.of("\n", path.parent / "no-kernel-yet.py")
     task = load_task(nobody, path, harness)
     if task.problem is None:

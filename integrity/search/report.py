@@ -8,7 +8,7 @@ from integrity.reports.visible import visible
 from integrity.search.summary import Round, Summary
 
 _WIDTH = 78
-_BAR = 22
+_BAR = 18
 
 
 def terminal_report(summaries: Sequence[Summary]) -> str:
@@ -104,7 +104,7 @@ def _mark(place: int, row: Round, most: float) -> str:
 
 
 def _ablation(summaries: Sequence[Summary]) -> Iterator[str]:
-    yield "auditor  problem              crowned      raw   audited  95 % interval  inflation"
+    yield "auditor  problem            crowned     raw  audited  95 % interval  inflation"
     for each in summaries:
         final, winner = each.outcome.final, each.outcome.winner
         honest = winner is not None and not each.crowned_a_hack
@@ -114,6 +114,6 @@ def _ablation(summaries: Sequence[Summary]) -> Iterator[str]:
         audited = times(each.audited) if honest else "-"
         inflation = f"{each.inflation:.2f}" if honest and each.inflation else "-"
         yield (
-            f"{each.header['auditor']:8} {visible(each.header['problem'])[:18]:18} {what:>9} "
-            f"{times(each.raw):>8} {audited:>9}  {interval:13}  {inflation:>9}"
+            f"{each.header['auditor']:8} {visible(each.header['problem'])[:18]:18} {what:>7} "
+            f"{times(each.raw):>7} {audited:>8}  {interval:13}  {inflation:>9}"
         )
