@@ -4,7 +4,7 @@ Every operator changes one place and leaves all other text as it is.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -95,15 +95,15 @@ class _Finder(cst.CSTVisitor):
         for value in values:
             if present is None or not _is_number(present.value, value):
                 text = str(value)
-                self._set(node, name, present, text, lambda v=text: cst.Integer(v))
+                self._set(node, name, present, text, cst.Integer(text))
 
     def _hint(self, node: cst.Call) -> None:
         present = _argument(node, "eviction_policy")
         for policy in _EVICTIONS:
             known = present.value if present else cst.SimpleString('""')
             if not (isinstance(known, cst.SimpleString) and known.evaluated_value == policy):
-                text = f'"{policy}"'
-                self._set(node, "eviction", present, policy, lambda v=text: cst.SimpleString(v))
+                text = cst.SimpleString(f'"{policy}"')
+                self._set(node, "eviction", present, policy, text)
 
     def _set(
         self,
@@ -111,15 +111,15 @@ class _Finder(cst.CSTVisitor):
         name: str,
         present: cst.Arg | None,
         shown: str,
-        value: Callable[[], cst.BaseExpression],
+        value: cst.BaseExpression,
     ) -> None:
         if present is not None:
-            new = present.with_changes(value=value())
+            new = present.with_changes(value=value)
             self.edits.append(Edit(f"{name}={shown}", present, new))
             return
         keyword = "eviction_policy" if name == "eviction" else name
         argument = cst.Arg(
-            value(),
+            value,
             keyword=cst.Name(keyword),
             equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
         )

@@ -32,8 +32,10 @@ _SIDE_BY_SIDE = {Level.CPU: 1, Level.GPU: 6}
 class Evaluator(Protocol):
     """Measures; holds no opinion on what to do with it. Results are plain JSON."""
 
-    jobs: int
-    """Texts that are worth handing to `raws` at once."""
+    @property
+    def jobs(self) -> int:
+        """Texts that are worth handing to `raws` at once."""
+        ...
 
     def raws(self, texts: Sequence[str]) -> list[Body]:
         """For each: `speedup` or None, `time_us`, `copy_us`, `error`, `seconds`."""

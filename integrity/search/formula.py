@@ -311,11 +311,11 @@ def _constant(node: ast.expr) -> float | None:
         case ast.Attribute(value=ast.Name(id="math"), attr="pi"):
             return math.pi
         case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr="sqrt"), args=[inner]):
-            value = _constant(inner)
-            return math.sqrt(value) if value is not None and value >= 0 else None
+            square = _constant(inner)
+            return math.sqrt(square) if square is not None and square >= 0 else None
         case ast.UnaryOp(op=ast.USub(), operand=inner):
-            value = _constant(inner)
-            return -value if value is not None else None
+            positive = _constant(inner)
+            return -positive if positive is not None else None
         case ast.BinOp(op=ast.Div(), left=left, right=right):
             above, below = _constant(left), _constant(right)
             return above / below if above is not None and below else None

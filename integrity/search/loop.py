@@ -110,9 +110,17 @@ class Search:
             self._found.stopped = "it has not come further"
         try:
             self._crown()
+            self._end()
         except Missing:
             self._found.stopped = "it has not come further"
         return self._found
+
+    def _end(self) -> None:
+        """Say in the archive that this is the end, as far as these rounds and budgets go."""
+        plan, found = self._plan, self._found
+        key = f"{plan.rounds} rounds, {plan.budget_s:g} s, {plan.budget_usd:g} USD"
+        winner = found.winner.id if found.winner else ""
+        self._step("end", key, lambda: {"stopped": found.stopped, "winner": winner, "seconds": 0.0})
 
     # -- a round -----------------------------------------------------------------------------
 
@@ -179,7 +187,7 @@ class Search:
             bodies = self._evaluator.raws([m.proposal.text for m in new]) if new else []
             found = {m.id: body for m, body in zip(new, bodies, strict=True)}
             for member in batch:
-                member.raw = self._step("raw", member.id, partial(found.get, member.id, {}))
+                member.raw = self._step("raw", member.id, partial(found.__getitem__, member.id))
                 if member.raw["speedup"] is None:
                     member.standing = Standing.REFUSED
                     member.why = member.raw["error"] or "its output is wrong"

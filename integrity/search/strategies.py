@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 from integrity.errors import BadInput
@@ -160,7 +160,12 @@ def systematic(shares: Sequence[float], offset: float) -> list[int]:
     return picks
 
 
-_BY_ID = {each.id: each for each in (BestOfN, Beam, MapElites, ParticleFilter)}
+_BY_ID: dict[str, Callable[[], Strategy]] = {
+    BestOfN.id: BestOfN,
+    Beam.id: Beam,
+    MapElites.id: MapElites,
+    ParticleFilter.id: ParticleFilter,
+}
 STRATEGIES = tuple(_BY_ID)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from integrity.search.archive import Record, header_of, steps_of
 from integrity.search.loop import Auditor, Outcome, Plan, Search
@@ -21,7 +21,7 @@ _KINDS = ("proposal", "raw", "static", "audit")
 class _Nobody:
     """Proposes and measures nothing: all that is asked of it should have been recorded."""
 
-    id = "nobody"
+    id: ClassVar[str] = "nobody"
     jobs = 1
 
     def propose(self, parent: Earlier | None, feedback: Feedback, rng: Any) -> Proposal:
@@ -120,6 +120,8 @@ def summarise(folder: Path) -> Summary:
     nobody = _Nobody()
     strategy = strategy_of(header["strategy"])
     outcome = Search(plan, nobody, nobody, strategy, Record.read(folder)).run()
+    if steps and steps[-1][0] == "end":
+        outcome.stopped = steps[-1][2]["stopped"]
     seconds = {
         kind: sum(body["seconds"] for found, _, body in steps if found == kind) for kind in _KINDS
     }

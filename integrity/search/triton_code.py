@@ -277,12 +277,11 @@ def _product(formula: Formula, schedule: Schedule, product: Product) -> str:
     )  # fmt: skip
 
 
-def _epilogue(formula: Formula, product: Product, used: set[Expression], spread: str) -> str:
+def _epilogue(formula: Formula, product: Product, used: set[Leaf], spread: str) -> str:
     """What the formula does to the product; its other operands lie as the output does."""
     writer = _writer(formula)
     writer.known[product] = "sums"
     for leaf in sorted(used, key=str):
-        assert isinstance(leaf, Leaf)
         if leaf.kind == "weight":
             place = f"w{leaf.index} + j{spread}"
             mask = f"j{spread} < columns"

@@ -91,9 +91,9 @@ def _heard(asked: Worker | WorkerDied, timeout_s: float) -> Raw:
 
 def _parsed(answer: Mapping[str, object]) -> Raw:
     """The answer as far as it makes sense: a hostile process wrote it."""
-    times = [_time(answer.get(name)) for name in ("time_us", "reference_us", "copy_us")]
-    passed = answer.get("passed") is True and None not in times[:2]
-    return Raw(passed, *times)
+    names = ("time_us", "reference_us", "copy_us")
+    time_us, reference_us, copy_us = (_time(answer.get(name)) for name in names)
+    return Raw(answer.get("passed") is True, time_us, reference_us, copy_us)
 
 
 def _time(value: object) -> float | None:

@@ -57,7 +57,7 @@ def benchmark_kernel(function: Function, inputs: Sequence[Any], calls: int) -> f
     for _ in range(WARM_UPS):
         function(*inputs)
     times = []
-    once = time_on_device if torch.cuda.is_initialized() else time_on_host
+    once = time_on_device if torch.cuda.is_initialized() else time_on_host  # type: ignore[no-untyped-call]
     for _ in range(calls):
         times.append(once(function, inputs))
     return statistics.median(times) * 1e6
@@ -71,8 +71,8 @@ def time_on_host(function: Function, inputs: Sequence[Any]) -> float:
 
 def time_on_device(function: Function, inputs: Sequence[Any]) -> float:
     torch.empty(FLUSH_BYTES, dtype=torch.uint8, device="cuda").zero_()
-    start = torch.cuda.Event(enable_timing=True)
-    end = torch.cuda.Event(enable_timing=True)
+    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     start.record()
     function(*inputs)
     end.record()
