@@ -36,7 +36,7 @@ class Strategy(Protocol):
 class BestOfN:
     """Fresh kernels only; the best one wins."""
 
-    id = "best-of-n"
+    id: ClassVar[str] = "best-of-n"
 
     def parents(
         self, population: Population, width: int, rng: random.Random
@@ -53,7 +53,7 @@ class BestOfN:
 class Beam(BestOfN):
     """The best few have children in turn; a quarter of the round is fresh."""
 
-    id = "beam"
+    id: ClassVar[str] = "beam"
 
     def __init__(self) -> None:
         self._size = BEAM
@@ -74,7 +74,7 @@ class Beam(BestOfN):
 class MapElites(BestOfN):
     """The best of each cell of bottleneck and precision; parents from all cells alike."""
 
-    id = "map-elites"
+    id: ClassVar[str] = "map-elites"
 
     def parents(
         self, population: Population, width: int, rng: random.Random
@@ -102,7 +102,7 @@ class ParticleFilter:
     the particles of the next round.
     """
 
-    id = "smc"
+    id: ClassVar[str] = "smc"
 
     def __init__(self) -> None:
         self._particles: list[Member | None] = []
