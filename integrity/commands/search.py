@@ -32,13 +32,13 @@ EPILOG = """\
 PROBLEM is a reference.py, a task.yml, or the folder that one lies in.
 
 examples:
-  integrity search corpora/problems/softmax --inject 0.3 --archive on
-  integrity search corpora/problems/softmax --inject 0.3 --archive off --auditor off
+  integrity search problems/softmax --inject 0.3 --archive on
+  integrity search problems/softmax --inject 0.3 --archive off --auditor off
   integrity search report on off
   integrity search report on --format html --output search.html
 
-The raw speedup is what an in-process harness would have paid: the submission's
-own word. A search that was stopped goes on with the same command. docs/search.md
+The raw speedup is what an in-process harness would have paid: the kernel's own
+word. A search that was stopped goes on with the same command. docs/search.md
 says what is in an archive.
 
 exit codes:
@@ -76,7 +76,9 @@ def parser() -> Parser:
         "--monitor",
         default="input",
         choices=("none", *FAMILIES),
-        help="family of findings that is held out of the loop (default: input)",
+        metavar="FAMILY",
+        help="findings kept from the loop: timing, output, caching, harness, input, ...; or none "
+        "(default: input)",
     )
     made.add_argument("--level", choices=("cpu", "gpu"), help="where kernels run (default: cpu)")
     made.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
