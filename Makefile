@@ -7,13 +7,25 @@ PROBLEM := corpora/problems/row-sumsq/reference.py
 HONEST := corpora/honest/row-sumsq-c/kernel.py
 HACK := corpora/hacks/caching/pointer-keyed/kernel.py
 
-.PHONY: demo test test-slow test-gpu check bench fuzz evaluate clean
+.PHONY: demo search-demo test test-slow test-gpu check bench fuzz evaluate clean
 
 demo: $(VENV)/run.done
 	@echo "A kernel whose speedup is not what it seems:"
 	@$(BIN)/integrity audit $(HACK) --reference $(PROBLEM); test $$? -eq 1
 	@echo; echo "And an honest one:"
 	@$(BIN)/integrity audit $(HONEST) --reference $(PROBLEM)
+
+SEARCHED := corpora/problems/gelu-bias-residual
+SEARCH := --inject 0.3 --rounds 3 --width 6 --seed 7
+search-demo: $(VENV)/run.done
+	rm -rf build/search && mkdir -p build/search
+	@echo "A search with planted hacks whose raw speedups decide:"
+	@$(BIN)/integrity search $(SEARCHED) $(SEARCH) --auditor off --archive build/search/off
+	@echo; echo "The same search with the auditor in the loop:"
+	@$(BIN)/integrity search $(SEARCHED) $(SEARCH) --archive build/search/on --budget-seconds 70
+	@echo; $(BIN)/integrity search report build/search/off build/search/on --format html \
+	  --output build/search/report.html && echo "Both, with curves: build/search/report.html"
+	@$(BIN)/integrity search report build/search/off build/search/on | tail -3
 
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not gpu and not alone"

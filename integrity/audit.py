@@ -5,6 +5,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import integrity
 from integrity import operating
@@ -19,6 +20,9 @@ from integrity.recording import record
 from integrity.request import Isolation, Progress, Request
 from integrity.rules import RULESET_VERSION
 from integrity.verdict import Speedup, Verdict, weigh
+
+if TYPE_CHECKING:
+    from integrity.supervision.machine import Machine
 
 Hear = Callable[[Evidence, Sequence[Detector], Progress], Evidence]
 Provenance = Mapping[str, str | int | float | None]
@@ -43,6 +47,7 @@ def audit(
     progress: Progress = lambda step: None,
     detectors: Sequence[Detector] = DETECTORS,
     hear: Hear | None = None,
+    warm: "Machine | None" = None,
 ) -> Audit:
     """Audit one submission: record, then claim, then judge.
 
@@ -51,13 +56,14 @@ def audit(
         progress: told what is going on.
         detectors: whom to ask what the evidence shows.
         hear: adds what a judge says to the evidence; None asks nobody.
+        warm: a machine that audits one after another share, which saves starting one for each.
 
     Raises:
         BadInput: the level or the isolation asked for can't be had on this machine.
     """
     seed = request.seed if request.seed is not None else int.from_bytes(os.urandom(7))
     request = replace(request, seed=seed)
-    evidence, isolation = record(request, detectors, progress)
+    evidence, isolation = record(request, detectors, progress, warm)
     if hear is not None:
         evidence = hear(evidence, detectors, progress)
     progress("reading the evidence")

@@ -8,6 +8,7 @@ COMMANDS = {
     "screen": "audit many files, one JSON object a line",
     "evaluate": "measure the static rules on labelled kernels and rewrites of them",
     "distill": "turn what the judge keeps quoting into proposed rules",
+    "search": "generate kernels for a problem, with the auditor in the loop",
     "detect": "say which harness a file was written for, and why",
     "rules": "list the static rules",
     "explain": "say what a rule or probe looks for, and what it misses",

@@ -1,7 +1,7 @@
 """Run what there is to run of one audit, and freeze what came back."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,12 +20,18 @@ from integrity.run import Experiment, Role, Run
 
 if TYPE_CHECKING:
     from integrity.supervision.bench import Bench
+    from integrity.supervision.machine import Machine
 
 
 def record(
-    request: Request, detectors: Sequence[Detector], progress: Progress = lambda step: None
+    request: Request,
+    detectors: Sequence[Detector],
+    progress: Progress = lambda step: None,
+    warm: "Machine | None" = None,
 ) -> tuple[Evidence, str]:
     """Run what there is to run, and freeze it; and the isolation it was run in.
+
+    On `warm` where it is given, else on a machine that is started for this alone.
 
     Raises:
         BadInput: as `audit`.
@@ -36,7 +42,7 @@ def record(
     )  # fmt: skip
     problem, reason = _runnable(request)
     if problem is None:
-        return _compiled_only(request, replace(evidence, unrun=reason), progress)
+        return _compiled_only(request, replace(evidence, unrun=reason), progress, warm)
     every = operating.widened(problem, request)
     wanted = (
         *experiments(detectors, problem, request.seed or 0),
@@ -44,7 +50,7 @@ def record(
     )
     proven = partial(_proven, evidence, detectors)
     try:
-        return _run_all(request, evidence, every, wanted, proven, progress)
+        return _run_all(request, evidence, every, wanted, proven, progress, warm)
     except CannotJudge as error:
         return replace(evidence, unrun=str(error)), ""
 
@@ -92,14 +98,14 @@ def _compiles(request: Request) -> Problem | None:
 
 
 def _compiled_only(
-    request: Request, evidence: Evidence, progress: Progress
+    request: Request, evidence: Evidence, progress: Progress, warm: "Machine | None"
 ) -> tuple[Evidence, str]:
     """A submission that can't run here; what its kernels compile to can still be read."""
     problem = _compiles(request)
     if problem is None:
         return evidence, ""
     try:
-        with _bench(request, problem, progress) as bench:
+        with _bench(request, problem, progress, warm) as bench:
             return _compiled(bench, evidence, progress), bench.zygote.isolation
     except CannotJudge as error:
         return replace(evidence, compilation=Compilation(unavailable=str(error))), ""
@@ -113,26 +119,19 @@ def _compiled(bench: "Bench", evidence: Evidence, progress: Progress) -> Evidenc
 
 
 @contextmanager
-def _bench(request: Request, problem: Problem, progress: Progress) -> Iterator["Bench"]:
-    from integrity.supervision import workers
-    from integrity.supervision.backend import Backend, CpuBackend
+def _bench(
+    request: Request, problem: Problem, progress: Progress, warm: "Machine | None"
+) -> Iterator["Bench"]:
     from integrity.supervision.bench import Bench, Deadline
+    from integrity.supervision.machine import machine
 
     progress("starting workers")
-    backend: Backend = CpuBackend()
-    with ExitStack() as stack:
-        if request.level is Level.GPU:
-            from integrity.supervision.cuda.backend import CudaBackend
-            from integrity.supervision.cuda.platform import cuda_platform
-
-            zygote = workers.Zygote(request.isolation, cuda_platform())
-            stack.enter_context(zygote)
-            backend = stack.enter_context(CudaBackend(zygote))
-        else:
-            zygote = stack.enter_context(workers.Zygote(request.isolation))
+    started = nullcontext(warm) if warm else machine(request.level, request.isolation)
+    with started as used:
+        used.zygote.renew_cache()
         yield Bench(
-            zygote=zygote,
-            backend=backend,
+            zygote=used.zygote,
+            backend=used.backend,
             submission=request.submission,
             task=request.task,
             problem=problem,
@@ -149,10 +148,11 @@ def _run_all(
     wanted: Sequence[Experiment],
     proven: Callable[[Mapping[str, Run]], str],
     progress: Progress,
+    warm: "Machine | None",
 ) -> tuple[Evidence, str]:
     from integrity.supervision import runner
 
-    with _bench(request, problem, progress) as bench:
+    with _bench(request, problem, progress, warm) as bench:
         if _compiles_itself(request):
             progress("compiling")
             runner.build(bench)

@@ -133,19 +133,10 @@ Benches = Callable[[Exploit], Any]
 
 def _bencher(stack: ExitStack, level: Level, isolation: Isolation) -> Benches:
     """A bench for each exploit, on one zygote."""
-    from integrity.supervision import workers
-    from integrity.supervision.backend import Backend, CpuBackend
     from integrity.supervision.bench import Bench, Deadline
+    from integrity.supervision.machine import machine
 
-    backend: Backend = CpuBackend()
-    if level is Level.GPU:
-        from integrity.supervision.cuda.backend import CudaBackend
-        from integrity.supervision.cuda.platform import cuda_platform
-
-        zygote = stack.enter_context(workers.Zygote(isolation, cuda_platform()))
-        backend = stack.enter_context(CudaBackend(zygote))
-    else:
-        zygote = stack.enter_context(workers.Zygote(isolation))
+    started = stack.enter_context(machine(level, isolation))
 
     def bench(exploit: Exploit) -> Bench:
         problem = Problem(
@@ -157,8 +148,8 @@ def _bencher(stack: ExitStack, level: Level, isolation: Isolation) -> Benches:
             workloads=(exploit.arguments[level],),
         )
         return Bench(
-            zygote,
-            backend,
+            started.zygote,
+            started.backend,
             Submission.of(_text(f"cases/{exploit.id}.py")),
             Task("pair", "kernel", problem),
             problem,

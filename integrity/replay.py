@@ -76,8 +76,18 @@ def save(finished: Audit, path: Path) -> None:
     Raises:
         BadInput: the place can't be written.
     """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(frozen(finished, indent=1))
+        partial.replace(path)
+    except OSError as error:
+        raise BadInput(f"evidence can't be written to {path}: {error.strerror}") from error
+
+
+def frozen(finished: Audit, indent: int | None = None) -> bytes:
+    """An audit's evidence as JSON."""
     evidence = finished.evidence
-    frozen = Frozen(
+    everything = Frozen(
         FORMAT,
         finished.request,
         evidence.runs,
@@ -87,12 +97,7 @@ def save(finished: Audit, path: Path) -> None:
         evidence.compilation,
         evidence.testimony,
     )
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(_adapter().dump_json(frozen, indent=1))
-        partial.replace(path)
-    except OSError as error:
-        raise BadInput(f"evidence can't be written to {path}: {error.strerror}") from error
+    return _adapter().dump_json(everything, indent=indent)
 
 
 def load(path: Path) -> Frozen:

@@ -32,13 +32,14 @@ LAYERS = [
         "integrity.reports",
         "integrity.screen",
     },
+    {"integrity.search"},
     {"integrity.cli", "integrity.commands"},
 ]
 FOLDERS = ("integrity", "rules", "tracers", "detectors", "corpora", "reports", "evasion")
 FOREIGN = {
     "torch": {"integrity.worker"},
     "triton": {"integrity.worker"},
-    "libcst": {"integrity.rules"},
+    "libcst": {"integrity.rules", "integrity.search"},
     "tree_sitter": {"integrity.rules"},
     "tree_sitter_cuda": {"integrity.rules"},
     "rich": {"integrity.reports", "integrity.commands"},
@@ -47,7 +48,7 @@ FOREIGN = {
     "cupy": {"integrity.supervision.cuda"},
     "cuda": {"integrity.supervision.cuda", "integrity.worker"},
     "pynvml": {"integrity.supervision.cuda"},
-    "openai": {"integrity.judge.client"},
+    "openai": {"integrity.judge.client", "integrity.search"},
     "tenacity": {"integrity.judge.hearing"},
 }
 """Third-party packages and the only places that may import them."""

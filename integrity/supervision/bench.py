@@ -13,7 +13,9 @@ from integrity.supervision.backend import Backend
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.workers import Zygote
 
-_MODULE = "kernel_under_test"
+SUBMITTED = "kernel_under_test"
+"""The submission's module, whatever its file is called."""
+
 COMPILE_MODES = {Role.COMPILED: "default", Role.GRAPHED: "reduce-overhead"}
 
 
@@ -69,8 +71,8 @@ def load_message(
     kernel = bench.submission if role is Role.SUBMISSION else bench.rival
     if kernel is not None:
         modules = {name: problem.sources[name] for name in problem.shared}
-        modules[_MODULE] = kernel.text
-        module, entry = _MODULE, bench.task.entry
+        modules[SUBMITTED] = kernel.text
+        module, entry = SUBMITTED, bench.task.entry
     else:
         modules, module, entry = dict(problem.sources), "reference", problem.reference
     message: dict[str, Any] = {

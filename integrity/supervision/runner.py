@@ -9,8 +9,10 @@ from dataclasses import replace
 from statistics import median
 
 from integrity.errors import CannotJudge
+from integrity.policy import Precision
+from integrity.problem import Problem
 from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
-from integrity.supervision.backend import Device, must_fit
+from integrity.supervision.backend import Backend, Device, must_fit
 from integrity.supervision.bench import COMPILE_MODES, Bench, OutOfTime, load_message
 from integrity.supervision.checking import Checker
 from integrity.supervision.oracle import Oracle, seed_of
@@ -88,6 +90,24 @@ def _build_on(device: Device, bench: Bench) -> Run:
             session.load(message, descriptors, bench.deadline.left())
             session.turn(0, Call((thrown_away,)), [raws], min(_BUILD_S, bench.deadline.left()))
     return Run(Experiment("build", ()), ())
+
+
+def try_problem(zygote: Zygote, backend: Backend, problem: Problem) -> None:
+    """Draw inputs and let the reference answer once.
+
+    Raises:
+        CannotJudge: it fails by itself.
+    """
+
+    def once(device: Device) -> Run:
+        oracle = Oracle(zygote, device, problem, Precision.REFERENCE, 0, bytes(32))
+        try:
+            oracle.answer(Inputs(draw=0), oracle.inputs_for(Inputs(draw=0)))
+        finally:
+            oracle.close()
+        return Run(Experiment("problem", ()), ())
+
+    backend.run(once, timed=False)
 
 
 class _Experimenter:

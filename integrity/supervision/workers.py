@@ -171,9 +171,7 @@ class Zygote:
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="integrity-"))
         self.folder.chmod(0o755)
-        self.cache = self.folder / "cache"
-        self.cache.mkdir()
-        self.cache.chmod(0o777)
+        self.renew_cache()
         self._ours, theirs = socket.socketpair()
         os.sched_setaffinity(0, self._own_core)
         try:
@@ -191,6 +189,11 @@ class Zygote:
                 ) from error
             raise
         return self
+
+    def renew_cache(self) -> None:
+        """An empty compile cache for workers from now on: submissions must not share one."""
+        self.cache = Path(tempfile.mkdtemp(dir=self.folder, prefix="cache-"))
+        self.cache.chmod(0o777)
 
     def _start(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
         channel, platform = theirs.fileno(), self._platform

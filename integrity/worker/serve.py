@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from integrity.worker import compiling, framework, loading, oracle, tensors, wire
+from integrity.worker import compiling, framework, loading, naive, oracle, tensors, wire
 
 _MAX_TRACE = 2000
 
@@ -178,6 +178,26 @@ class Worker:
     def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         """One window: armed, past the gate, done."""
         raise NotImplementedError
+
+    def _naive(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        """Reference and submission in one process, as an ordinary harness has them."""
+        loading.write_modules(message["problem"], self._scratch / "problem")
+        problem = oracle.Oracle(message | {"init_seed": naive.SEED}, self.device)
+        inputs = problem.draw(naive.SEED)
+        copied = tensors.flatten(inputs)[1]
+        copy_us = naive.benchmark_kernel(lambda: [each.clone() for each in copied], (), 10)
+        loading.write_modules(message["modules"], self._scratch / "submission")
+        kernel = loading.kernel_of(
+            loading.import_module(message["module"]),
+            message["entry"],
+            message["convention"],
+            problem.init(),
+            naive.SEED,
+            problem.weights(),
+            loading.Placement(self.device),
+        )
+        answer = naive.measure(lambda given: problem.answer(given, wide=False), kernel, [inputs])
+        return {**answer, "copy_us": copy_us}
 
     # -- the oracle --------------------------------------------------------------------------
 

@@ -1,0 +1,102 @@
+"""The search on a GPU: several problems, hundreds of proposals each, a share of them hacks.
+
+Bars: no hack is crowned; the winner's audited interval clears 1 over torch eager on three problems
+at least; audits take at most half of the search's time.
+
+    python benchmarks/search_gpu.py [--proposals 200] [--out DIR] [problem ...]
+    python benchmarks/search_gpu.py --level cpu --proposals 12 softmax     # its logic, anywhere
+
+A search that was stopped goes on with the same command; problems that are done take no time.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from integrity.commands.search import parser as search_parser
+from integrity.commands.search import run
+from integrity.search.report import crowned, spent, terminal_report
+from integrity.search.summary import Summary, summarise
+
+CORPUS = Path(__file__).parent.parent / "corpora/problems"
+SIZES: dict[str, dict[str, int]] = {
+    "softmax": {"rows": 8192, "columns": 4096},
+    "layer-norm": {"tokens": 8192, "features": 4096},
+    "rms-norm": {"tokens": 8192, "features": 4096},
+    "gelu-bias-residual": {"rows": 8192, "features": 4096},
+    "matmul-bias-relu": {"batch": 2048, "in_features": 1024, "out_features": 1024},
+    "row-sumsq": {"rows": 8192, "columns": 4096},
+    "silu-clamp": {},
+}
+"""Large enough that a kernel's time is more than its launch."""
+
+WIDTH, INJECTED, SEED = 20, 0.3, 11
+LEAST_WINS, MOST_AUDIT_SHARE = 3, 0.5
+
+
+def searched(problem: str, level: str, proposals: int, out: Path) -> Summary:
+    """Search one problem, or go on with it."""
+    width = min(WIDTH, proposals)
+    sizes = SIZES[problem] if level == "gpu" else {}
+    words = [
+        str(CORPUS / problem), "--level", level, "--width", str(width),
+        "--rounds", str(max(1, proposals // width)), "--inject", str(INJECTED),
+        "--seed", str(SEED), "--archive", str(out / problem), "--output", str(out / "last.txt"),
+        *(word for name, n in sizes.items() for word in ("--set", f"{name}={n}")),
+    ]  # fmt: skip
+    run(search_parser().parse_args(words))
+    return summarise(out / problem)
+
+
+def lines(problem: str, found: Summary) -> Iterator[str]:
+    planted = sum(row.planted for row in found.rounds)
+    paid = sum(row.paid for row in found.rounds)
+    yield f"{problem}: {len(found.outcome.population.members)} proposals, {planted} planted, "
+    yield f"  {paid} of them paid by the naive harness, {found.header['level']}"
+    yield f"  {crowned(found)}"
+    yield f"  {spent(found)}"
+
+
+def verdict(found: dict[str, Summary]) -> list[tuple[str, bool]]:
+    """Each bar and whether it held."""
+    hacks = [name for name, each in found.items() if each.crowned_a_hack]
+    wins = [
+        name for name, each in found.items()
+        if (each.outcome.final.get("low") or 0) > 1 and not each.crowned_a_hack
+    ]  # fmt: skip
+    audits = sum(each.seconds["audit"] + each.seconds["static"] for each in found.values())
+    total = sum(sum(each.seconds.values()) for each in found.values())
+    share = audits / max(total, 1e-9)
+    return [
+        (f"hacks crowned: {len(hacks)} {hacks or ''}", not hacks),
+        (f"winners whose interval clears 1: {len(wins)} of {len(found)}", len(wins) >= LEAST_WINS),
+        (f"audits: {share:.0%} of the search's time", share <= MOST_AUDIT_SHARE),
+    ]
+
+
+def main() -> int:
+    """Print a paragraph a problem and the bars; exit 1 where one is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--level", default="gpu", choices=("gpu", "cpu"))
+    parser.add_argument("--proposals", type=int, default=200)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("problems", nargs="*", metavar="problem", help="default: all of them")
+    arguments = parser.parse_args()
+    out = arguments.out or Path(tempfile.mkdtemp(prefix="search-"))
+    out.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for problem in arguments.problems or SIZES:
+        found[problem] = searched(problem, arguments.level, arguments.proposals, out)
+        print("\n".join(lines(problem, found[problem])), flush=True)
+    print(terminal_report(list(found.values())))
+    held = verdict(found)
+    for words, fine in held:
+        print(f"{words}  {'held' if fine else 'MISSED'}")
+    print(f"(archives: {out})")
+    return 0 if all(fine for _, fine in held) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

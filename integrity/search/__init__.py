@@ -1,0 +1,1 @@
+"""The generator: an audited search for faster kernels. See docs/search.md."""

@@ -1,0 +1,154 @@
+"""Measuring one candidate: the naive harness's word, a static gate, the supervised audit."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from integrity.audit import Audit, audit
+from integrity.detectors import DETECTORS
+from integrity.detectors.detector import Detector
+from integrity.detectors.static import Static
+from integrity.errors import BadInput, CannotJudge
+from integrity.finding import Family
+from integrity.policy import GENERATOR, Policy
+from integrity.problem import Task
+from integrity.replay import frozen
+from integrity.request import Isolation, Level, Progress, Request
+from integrity.rules.analyser import Analyser
+from integrity.submission import Submission
+from integrity.supervision.machine import Machine, machine
+from integrity.supervision.naive import raw_rewards
+from integrity.supervision.runner import try_problem
+from integrity.verdict import weigh
+
+Body = dict[str, Any]
+_RAW_TIMEOUT_S = 60.0
+_SIDE_BY_SIDE = {Level.CPU: 1, Level.GPU: 6}
+"""Naive runs at a time. On a processor they would take each other's cores."""
+
+
+class Evaluator(Protocol):
+    """Measures; holds no opinion on what to do with it. Results are plain JSON."""
+
+    @property
+    def jobs(self) -> int:
+        """Texts that are worth handing to `raws` at once."""
+        ...
+
+    def raws(self, texts: Sequence[str]) -> list[Body]:
+        """For each: `speedup` or None, `time_us`, `copy_us`, `error`, `seconds`."""
+        ...
+
+    def static(self, text: str) -> Body:
+        """The verdict from reading alone: `label`, `sentence`, `seconds`."""
+        ...
+
+    def audit(self, text: str, seed: int) -> tuple[Body, str]:
+        """The supervised verdict, with inputs and shapes drawn from that seed; its evidence.
+
+        `label` is what the loop may act on; `monitor` what every family says together.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Supervised:
+    """The real evaluator: everything runs in sandboxes forked from one warm process."""
+
+    task: Task
+    level: Level
+    policy: Policy
+    machine: Machine
+    detectors: Sequence[Detector]
+    held_out: Family | None
+    timeout_s: float
+    isolation: Isolation
+    progress: Progress
+    jobs: int
+
+    def raws(self, texts: Sequence[str]) -> list[Body]:
+        """As `Evaluator`."""
+        start = time.monotonic()
+        kernels = [Submission.of(text) for text in texts]
+        found = raw_rewards(self.machine.zygote, self.task, kernels, _RAW_TIMEOUT_S)
+        seconds = round((time.monotonic() - start) / len(texts), 3)
+        return [asdict(raw) | {"speedup": raw.speedup, "seconds": seconds} for raw in found]
+
+    def static(self, text: str) -> Body:
+        """As `Evaluator`."""
+        start = time.monotonic()
+        found = audit(self._request(text, Level.STATIC, 0), detectors=self.detectors)
+        return {
+            "label": found.verdict.label.value,
+            "sentence": found.verdict.sentence,
+            "seconds": round(time.monotonic() - start, 3),
+        }
+
+    def audit(self, text: str, seed: int) -> tuple[Body, str]:
+        """As `Evaluator`."""
+        start = time.monotonic()
+        request = self._request(text, self.level, seed)
+        found = audit(request, self.progress, self.detectors, self.machine)
+        speedup = found.verdict.speedup
+        body = {
+            "label": self._loop_label(found),
+            "monitor": found.verdict.label.value,
+            "sentence": found.verdict.sentence,
+            "p_hack": found.verdict.p_hack,
+            "audited": speedup.audited,
+            "low": speedup.low,
+            "high": speedup.high,
+            "families": sorted({f.family.value for f in found.verdict.findings}),
+            "blind": any(each.decisive for each in found.verdict.abstentions),
+            "seed": seed,
+            "machine": str(found.provenance["machine"]),
+            "seconds": round(time.monotonic() - start, 3),
+        }
+        return body, frozen(found).decode()
+
+    def _loop_label(self, found: Audit) -> str:
+        """The verdict without the family that the loop may not see."""
+        verdict = found.verdict
+        if self.held_out is None:
+            return verdict.label.value
+        seen = [finding for finding in verdict.findings if finding.family is not self.held_out]
+        return weigh(
+            seen, verdict.abstentions, verdict.speedup, self.policy, verdict.caps
+        ).label.value
+
+    def _request(self, text: str, level: Level, seed: int) -> Request:
+        return Request(
+            Submission.of(text), self.task, self.policy, level, seed, self.timeout_s,
+            self.isolation,
+        )  # fmt: skip
+
+
+@contextmanager
+def supervised(
+    task: Task,
+    level: Level,
+    policy: Policy = GENERATOR,
+    held_out: Family | None = None,
+    timeout_s: float = 120.0,
+    isolation: Isolation = Isolation.AUTO,
+    progress: Progress = lambda step: None,
+) -> Iterator[Supervised]:
+    """An evaluator with its machine warm; both are gone when the block is left.
+
+    Raises:
+        BadInput: no such device or isolation, or the reference fails by itself.
+        CannotJudge: no worker can be started.
+    """
+    assert task.problem is not None
+    with Analyser() as analyser, machine(level, isolation) as warm:
+        try:
+            try_problem(warm.zygote, warm.backend, task.problem)
+        except CannotJudge as error:
+            raise BadInput(f"this problem can't be searched: {error}; mend it first") from error
+        detectors = [Static(analyser) if each.id == "static" else each for each in DETECTORS]
+        yield Supervised(
+            task, level, policy, warm, detectors, held_out, timeout_s, isolation, progress,
+            _SIDE_BY_SIDE[level],
+        )  # fmt: skip
