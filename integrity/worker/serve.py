@@ -227,7 +227,7 @@ class Worker:
             "wide": lambda: self._the_oracle().answer(inputs, wide=True),
             "half": lambda: self._the_oracle().answer_half(inputs),
         }
-        self._answered = _outputs_of(answers[message["how"]]())
+        self._answered = tensors.outputs_of(answers[message["how"]]())
         changed = [i for i, t in enumerate(self._views) if not _same(t, self._pristine[i])]
         return {
             "outputs": [tensors.describe(tensor) for tensor in self._answered],
@@ -238,6 +238,10 @@ class Worker:
         for layout, tensor in zip(message["outputs"], self._answered, strict=True):
             self._blocks[1].tensor(layout).copy_(tensor)
         return {"written": True}
+
+    def _work(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        first, second = message["seeds"]
+        return self._the_oracle().work((first, second), message["budget_s"])
 
     def _check(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         inputs = self._inputs(message)
@@ -262,7 +266,7 @@ def _nothing(inputs: Any) -> Any:
 
 
 def copy_out(returned: Any, results: list[torch.Tensor]) -> None:
-    found = _outputs_of(returned)
+    found = tensors.outputs_of(returned)
     if len(found) != len(results):
         raise TypeError(f"returned {len(found)} tensors, the reference returns {len(results)}")
     for tensor, result in zip(found, results, strict=True):
@@ -272,13 +276,6 @@ def copy_out(returned: Any, results: list[torch.Tensor]) -> None:
                 f"the reference returns {tuple(result.shape)} {result.dtype}"
             )
         result.copy_(tensor)
-
-
-def _outputs_of(returned: Any) -> list[torch.Tensor]:
-    """The tensors of an output; bare numbers count as tensors of no dimensions."""
-    if isinstance(returned, (bool, int, float)):
-        return [torch.tensor(returned, dtype=torch.float64)]
-    return tensors.flatten(returned)[1]
 
 
 def aliases(inputs: Any, returned: Any) -> list[int]:
