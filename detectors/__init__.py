@@ -13,6 +13,7 @@ from integrity.detectors.input_influence import InputInfluence
 from integrity.detectors.input_jitter import InputJitter
 from integrity.detectors.late_write import LateWrite
 from integrity.detectors.output_memory import OutputMemory
+from integrity.detectors.physics_floor import PhysicsFloor
 from integrity.detectors.pointers import Pointers
 from integrity.detectors.precision import Precision
 from integrity.detectors.repeated_values import RepeatedValues
@@ -36,6 +37,7 @@ DETECTORS: tuple[Detector, ...] = (
     Determinism(),
     TrivialSubmissions(),
     Speedup(),
+    PhysicsFloor(),
     IdleGaps(),
     RepeatedValues(),
     CallSites(),

@@ -133,7 +133,7 @@ def window_floor(work: Work, peaks: Peaks, width: int) -> Floor:
     be there.
     """
     read, written = width * work.proven_bytes, width * work.written_bytes
-    return Floor(Bound.MEMORY, _memory_us(read, written, peaks.ceiling, peaks) / width)
+    return Floor(Bound.MEMORY, _memory_us(read, written, peaks.limit, peaks) / width)
 
 
 def _memory_us(read: float, written: float, rates: Rates, peaks: Peaks) -> float:

@@ -1,7 +1,7 @@
 """What a device can do at most: data sheets, and rates measured on the device at hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 TERA, MEGA = 1e12, 2**20
 
@@ -32,6 +32,15 @@ class Rates:
                 for dtype in sorted(dtypes)
             },
             min(launches, default=0.0),
+        )
+
+    def times(self, factor: float) -> "Rates":
+        """Faster by that factor."""
+        return Rates(
+            factor * self.dram_bytes_per_s,
+            factor * self.cache_bytes_per_s,
+            {dtype: factor * rate for dtype, rate in self.flops_per_s.items()},
+            self.launch_us / factor,
         )
 
     def as_facts(self) -> dict[str, float | str]:
@@ -181,60 +190,51 @@ bits; tile units (AMX) for the short dtypes. No core that is sold does more, or 
 clock."""
 
 
-def core_ceiling(cores: int) -> Rates:
+def core_limit(cores: int) -> Rates:
     """What no processor of that many cores does: there is no data sheet to look it up in."""
     bytes_per_s = cores * _WIDEST_LOAD_BYTES * _FASTEST_HZ
     flops = {dtype: cores * number * _FASTEST_HZ for dtype, number in _WIDEST_FLOPS.items()}
     return Rates(bytes_per_s, bytes_per_s, flops)
 
 
+_SHORT = 2.0
+"""How far a measured rate may fall short of what the device can do, where no data sheet says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """What floors divide by."""
+    """What floors divide by. The three rates agree on a device with a data sheet."""
 
     device: str
     reached: Rates
-    """A share of the roofline is a share of this: the larger of data sheet and measurement."""
+    """Was seen or is promised: the larger of measurement and data sheet. Shares are shares of it."""
 
     ceiling: Rates
-    """Nothing of this kind goes faster. The same on a device with a data sheet."""
+    """Should not be exceeded."""
+
+    limit: Rates
+    """Can't be exceeded, by how the device is built."""
 
     cache_bytes: float
     cold: bool
     """Inputs are in no cache when the clock starts: the supervisor flushed it (GPU)."""
 
-    source: str = ""
+    source: str
 
     @classmethod
-    def of_device(cls, device: str, measured: Rates, cache_bytes: float = 0.0) -> "Peaks | None":
-        """Of an accelerator; None where nothing is known of it."""
+    def of_accelerator(cls, device: str, measured: Rates, cache_bytes: float = 0.0) -> "Peaks":
+        """By what its driver calls it; where nothing is known of it, nothing is a floor."""
         sheet = data_sheet(device)
         if sheet is None:
-            if not measured.dram_bytes_per_s:
-                return None
-            ceiling = _raised(measured)
-            return cls(device, measured, ceiling, cache_bytes, True, "measured; no data sheet")
+            ceiling = measured.times(_SHORT)
+            return cls(device, measured, ceiling, Rates(), cache_bytes, True, "measured")
         rates = sheet.rates.at_least(measured)
-        source = sheet.source + ("; measured" if measured.dram_bytes_per_s else "")
-        return cls(device, rates, rates, max(sheet.cache_bytes, cache_bytes), True, source)
+        cache_bytes = max(sheet.cache_bytes, cache_bytes)
+        return cls(device, rates, rates, rates, cache_bytes, True, sheet.source)
 
     @classmethod
-    def of_processor(
-        cls, device: str, measured: Rates, cores: int, cache_bytes: float = 0.0
-    ) -> "Peaks":
-        """Of that many cores: their inputs lie in caches, since they have just been written."""
-        ceiling = core_ceiling(cores).at_least(measured)
-        return cls(device, measured, ceiling, cache_bytes, False, "measured")
-
-
-def _raised(measured: Rates) -> Rates:
-    """A measurement falls short of what a device can do; by how much, nobody has written down."""
-    return replace(
-        measured,
-        dram_bytes_per_s=_SHORT * measured.dram_bytes_per_s,
-        cache_bytes_per_s=_SHORT * measured.cache_bytes_per_s,
-        flops_per_s={dtype: _SHORT * rate for dtype, rate in measured.flops_per_s.items()},
-    )
-
-
-_SHORT = 2.0
+    def of_processor(cls, measured: Rates, cores: int, cache_bytes: float = 0.0) -> "Peaks":
+        """Of that many cores. Their inputs lie in caches: they have just been fetched there."""
+        limit = core_limit(cores).at_least(measured)
+        ceiling = measured.times(_SHORT)
+        return cls("processor", measured, ceiling, limit, cache_bytes, False, "measured")

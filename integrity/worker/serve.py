@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from integrity.worker import compiling, loading, oracle, tensors, wire
+from integrity.worker import compiling, loading, oracle, rates, tensors, wire
 
 _MAX_TRACE = 2000
 
@@ -181,6 +181,12 @@ class Worker:
         returned, results = self._last
         copy_out(returned, results)
         return {"looked": True}
+
+    # -- nobody's: before any foreign code -----------------------------------------------------
+
+    def _rates(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        facts = rates.measure(self.device).as_facts()
+        return {"facts": facts | {"cache_bytes": rates.cache_bytes(self.device)}}
 
     # -- the oracle --------------------------------------------------------------------------
 
