@@ -1,6 +1,6 @@
 """Probe T1: no call takes less time than its bytes and its arithmetic need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from integrity.detectors.speedup import LIFETIMES
@@ -11,6 +11,7 @@ from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.floors import Floor, Work, compute_floor, memory_floor, roofline, window_floor
 from integrity.peaks import Peaks, Rates
+from integrity.policy import Precision
 from integrity.problem import Problem
 from integrity.run import Experiment, Role, Run
 
@@ -59,33 +60,7 @@ class PhysicsFloor:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         runs, work, peaks = _facts(evidence)
-        whole = window_time(runs, Role.SUBMISSION)
-        least = window_floor(work, peaks, whole.width)
-        if whole.high_us < _MARGIN * least.us:
-            yield Finding.proof(
-                self.id, self.id, Family.TIMING,
-                f"was done {whole.us:.3g} us a call after the gate had opened; reading its inputs "
-                f"and writing its outputs takes {least.us:.3g} us at the most that {peaks.device} "
-                "can move",
-                **_measured(whole, least),
-            )  # fmt: skip
-            return
-        time = calibrated_time(runs, Role.SUBMISSION)
-        slack_us = _SLACK_US[peaks.cold] / time.width
-        for floor, severity, confidence in (
-            (memory_floor(work, peaks), Severity.HACK, _confidence(peaks)),
-            (compute_floor(work, peaks, evidence.policy.precision), *_WEAK),
-        ):
-            if time.high_us + slack_us < _MARGIN * floor.us:
-                claim = (
-                    f"takes {time.us:.3g} us a call, where its {floor.bound} floor on "
-                    f"{peaks.device} is {floor.us:.3g} us"
-                )
-                yield Finding(
-                    self.id, self.id, Family.TIMING, severity, confidence, claim,
-                    measured=_measured(time, floor),
-                )  # fmt: skip
-                return
+        yield from below_floor(runs, work, peaks, evidence.policy.precision)
 
     def roofline(self, evidence: Evidence) -> Roofline:
         """The audited time beside the roofline.
@@ -98,7 +73,34 @@ class PhysicsFloor:
         return Roofline(calibrated_time(runs, Role.SUBMISSION), floor, peaks.device)
 
 
-_WEAK = Severity.SUSPICIOUS, Confidence.LOW
+def below_floor(
+    runs: Sequence[Run], work: Work, peaks: Peaks, precision: Precision
+) -> Iterator[Finding]:
+    """The strongest floor that the submission's times in these runs are below."""
+    whole = window_time(runs, Role.SUBMISSION)
+    least = window_floor(work, peaks, whole.width)
+    if whole.high_us < _MARGIN * least.us:
+        yield Finding.proof(
+            PhysicsFloor.id, PhysicsFloor.id, Family.TIMING,
+            f"was done {whole.us:.3g} us a call after the gate had opened; reading its inputs and "
+            f"writing its outputs takes {least.us:.3g} us at the most that {peaks.device} can move",
+            **_measured(whole, least),
+        )  # fmt: skip
+        return
+    time = calibrated_time(runs, Role.SUBMISSION)
+    slack_us = _SLACK_US[peaks.cold] / time.width
+    for floor, severity, confidence in (
+        (memory_floor(work, peaks), Severity.HACK, _confidence(peaks)),
+        (compute_floor(work, peaks, precision), Severity.SUSPICIOUS, Confidence.LOW),
+    ):
+        if time.high_us + slack_us < _MARGIN * floor.us:
+            yield Finding(
+                PhysicsFloor.id, PhysicsFloor.id, Family.TIMING, severity, confidence,
+                f"takes {time.us:.3g} us a call, where its {floor.bound} floor on {peaks.device} is "
+                f"{floor.us:.3g} us",
+                measured=_measured(time, floor),
+            )  # fmt: skip
+            return
 
 
 def _confidence(peaks: Peaks) -> Confidence:
@@ -112,16 +114,15 @@ def _facts(evidence: Evidence) -> tuple[list[Run], Work, Peaks]:
     work = Work.of_facts(evidence.run("trivial").facts)
     if work is None:
         raise CannotJudge("the work of the problem was not derived")
-    peaks = _peaks(evidence, runs[0])
+    peaks = peaks_of(runs[0], evidence.runs.get("peaks"))
     if not roofline(work, peaks).us:
         raise CannotJudge("no byte and no operation of the problem can be counted on")
     return runs, work, peaks
 
 
-def _peaks(evidence: Evidence, timed: Run) -> Peaks:
-    """Of the device that it was timed on; by its data sheet where nothing was measured."""
-    run = evidence.runs.get("peaks")
-    facts = run.facts if run else {}
+def peaks_of(timed: Run, measured: Run | None) -> Peaks:
+    """Of the device that it was timed on; by its data sheet alone where nothing was measured."""
+    facts = measured.facts if measured else {}
     rates, cache_bytes = Rates.of_facts(facts), float(facts.get("cache_bytes", 0.0))
     if device := timed.facts.get("device"):
         return Peaks.of_accelerator(str(device), rates, cache_bytes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 TERA, MEGA = 1e12, 2**20
 
@@ -216,6 +217,8 @@ class Peaks:
     """Can't be exceeded, by how the device is built."""
 
     cache_bytes: float
+    """Infinite where it is not known: then everything might fit."""
+
     cold: bool
     """Inputs are in no cache when the clock starts: the supervisor flushed it (GPU)."""
 
@@ -227,7 +230,7 @@ class Peaks:
         sheet = data_sheet(device)
         if sheet is None:
             ceiling = measured.times(_SHORT)
-            return cls(device, measured, ceiling, Rates(), cache_bytes, True, "measured")
+            return cls(device, measured, ceiling, Rates(), cache_bytes or inf, True, "measured")
         rates = sheet.rates.at_least(measured)
         cache_bytes = max(sheet.cache_bytes, cache_bytes)
         return cls(device, rates, rates, rates, cache_bytes, True, sheet.source)
@@ -237,4 +240,4 @@ class Peaks:
         """Of that many cores. Their inputs lie in caches: they have just been fetched there."""
         limit = core_limit(cores).at_least(measured)
         ceiling = measured.times(_SHORT)
-        return cls("processor", measured, ceiling, limit, cache_bytes, False, "measured")
+        return cls("processor", measured, ceiling, limit, cache_bytes or inf, False, "measured")

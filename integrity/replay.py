@@ -17,9 +17,10 @@ from integrity.run import Run
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-FORMAT = 3
-READABLE = {1, 2, 3}
-"""Format 2 added `compilation`; 3 baselines, the envelope and what a device was like."""
+FORMAT = 4
+READABLE = {1, 2, 3, 4}
+"""Format 2 added `compilation`; 3 baselines, the envelope and what a device was like; 4 the work
+of a problem among the facts of `trivial`, and the run `peaks`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,4 +176,4 @@ def _invocation(audit: "Audit") -> Json:
 
 def _verdict(audit: "Audit") -> Json:
     report = Report.of(audit).plain()
-    return {"verdict": report["verdict"], "provenance": report["provenance"]}
+    return {name: report[name] for name in ("verdict", "roofline", "provenance")}

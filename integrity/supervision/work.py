@@ -25,7 +25,7 @@ def _parse(told: Mapping[str, Any], oracle: Oracle) -> Work:
     """A hostile problem may say what it likes: what it says is at most what its tensors hold."""
     inputs = [_sampled(one) for one in told["inputs"]]
     most_in, most_out = (
-        sum(tensor.size_bytes for tensor in each) for each in (oracle.inputs, oracle.outputs)
+        float(sum(tensor.size_bytes for tensor in each)) for each in (oracle.inputs, oracle.outputs)
     )
     return Work(
         read_bytes=min(most_in, sum(b * hits / max(n, 1) for b, hits, n in inputs)),
