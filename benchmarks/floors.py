@@ -56,9 +56,7 @@ def bench(zygote: Zygote, backend: Backend, workload: Workload) -> Bench:
         "pair", Convention.ARGUMENTS, {"reference": workload.reference}, "reference", "make_inputs"
     )
     kernel, task = Submission.of(workload.submission), Task("pair", "kernel", problem)
-    return Bench(
-        zygote, backend, kernel, task, problem, GENERATOR, os.urandom(32), Deadline(300)
-    )
+    return Bench(zygote, backend, kernel, task, problem, GENERATOR, os.urandom(32), Deadline(300))
 
 
 def measured(one: Bench, name: str) -> Row:

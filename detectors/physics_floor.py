@@ -96,8 +96,8 @@ def below_floor(
         if time.high_us + slack_us < _MARGIN * floor.us:
             yield Finding(
                 PhysicsFloor.id, PhysicsFloor.id, Family.TIMING, severity, confidence,
-                f"takes {time.us:.3g} us a call, where its {floor.bound} floor on {peaks.device} is "
-                f"{floor.us:.3g} us",
+                f"takes {time.us:.3g} us a call, where its {floor.bound} floor on {peaks.device} "
+                f"is {floor.us:.3g} us",
                 measured=_measured(time, floor),
             )  # fmt: skip
             return

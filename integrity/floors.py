@@ -58,7 +58,8 @@ class Work:
             "work_computed": float(self.computed),
             "work_uncounted": ",".join(self.uncounted),
             "work_doubted": ",".join(self.doubted),
-        } | {f"{_FLOPS}{dtype}": count for dtype, count in self.flops.items()}
+            **{f"{_FLOPS}{dtype}": count for dtype, count in self.flops.items()},
+        }
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, float | str]) -> "Work | None":

@@ -46,12 +46,12 @@ class Rates:
 
     def as_facts(self) -> dict[str, float | str]:
         """As a run notes them; `of_facts` is the way back."""
-        plain = {
+        return {
             "dram_bytes_per_s": self.dram_bytes_per_s,
             "cache_bytes_per_s": self.cache_bytes_per_s,
             "launch_us": self.launch_us,
+            **{f"flops_{dtype}_per_s": rate for dtype, rate in self.flops_per_s.items()},
         }
-        return plain | {f"flops_{dtype}_per_s": rate for dtype, rate in self.flops_per_s.items()}
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, float | str]) -> "Rates":
@@ -125,12 +125,13 @@ DATA_SHEETS = (
     DataSheet(
         "NVIDIA B200", ("B200",),
         Rates(8.0 * TERA, flops_per_s=_flops(
-            float64=40, float32=80, tf32=1100, bfloat16=2250, float8_e4m3fn=4500, int8=4500,
+            float64=40, float32=80, tf32=1125, bfloat16=2250, float8_e4m3fn=4500, int8=4500,
             float4_e2m1fn_x2=9000,
         )),
         126 * MEGA, 1.8 * TERA,
         "NVIDIA Blackwell architecture brief, HGX B200 at 1,000 W; "
-        "glennklockwood.com/garden/processors/B200; "
+        "glennklockwood.com/garden/processors/B200, "
+        "hmc-tech.com/gpu/nvidia-b200-vs-amd-instinct-mi300x; "
         "L2: chipsandcheese.com/p/nvidias-b200-keeping-the-cuda-juggernaut",
     ),
     DataSheet(
@@ -157,7 +158,8 @@ DATA_SHEETS = (
             int8=2614.9,
         )),
         256 * MEGA, 0.896 * TERA,
-        "AMD Instinct MI300X data sheet; cache: Infinity Cache, "
+        "AMD Instinct MI300X data sheet; hmc-tech.com/gpu/nvidia-b200-vs-amd-instinct-mi300x; "
+        "cache: Infinity Cache, "
         "rocm.docs.amd.com/en/7.13.0-preview/reference/gpu-specs.html",
     ),
     DataSheet(
@@ -167,8 +169,8 @@ DATA_SHEETS = (
             float4_e2m1fn_x2=10066.3,
         )),
         256 * MEGA, 1.075 * TERA,
-        "AMD Instinct MI355X data sheet; tomshardware.com/pc-components/gpus/"
-        "amds-instinct-mi355x-accelerator-will-consume-1-400-watts; cache: Infinity Cache, "
+        "AMD Instinct MI355X data sheet; rooflinenotes.dev/accelerators rounds to 2.5, 5 and 10 "
+        "PFLOPS: 256 compute units at 2.4 GHz; cache: Infinity Cache, "
         "rocm.docs.amd.com/en/7.13.0-preview/reference/gpu-specs.html",
     ),
 )  # fmt: skip
@@ -208,7 +210,7 @@ class Peaks:
 
     device: str
     reached: Rates
-    """Was seen or is promised: the larger of measurement and data sheet. Shares are shares of it."""
+    """Was seen or is promised: the larger of measurement and data sheet. Shares are of it."""
 
     ceiling: Rates
     """Should not be exceeded."""

@@ -72,6 +72,19 @@ def test_every_figure_of_a_data_sheet_has_its_source_and_every_rate_is_there() -
         assert sheet.link_bytes_per_s > 0
 
 
+def test_the_documented_table_is_the_table() -> None:
+    page = (RUNS.parent.parent / "docs" / "floors.md").read_text()
+    dtypes = ["float64", "float32", "tf32", "bfloat16", "float8_e4m3fn", "int8", "float4_e2m1fn_x2"]
+    for sheet in DATA_SHEETS:
+        flops = sheet.rates.flops_per_s
+        cells = [
+            f"{sheet.rates.dram_bytes_per_s / 1e12:g}", str(sheet.cache_bytes >> 20),
+            f"{sheet.link_bytes_per_s / 1e12:g}",
+            *(f"{flops[dtype] / 1e12:g}" if dtype in flops else "-" for dtype in dtypes),
+        ]  # fmt: skip
+        assert f"| {sheet.device} | {' | '.join(cells)} |" in page
+
+
 def test_a_copy_of_a_gibibyte_takes_its_bytes_over_the_bandwidth() -> None:
     cache = 50 * 2**20
     assert isclose(memory_floor(COPY, H200).us, (1.9 * GIB - cache) / 4.8e12 * 1e6)
@@ -111,9 +124,7 @@ def test_nothing_is_below_a_cache_of_unknown_size() -> None:
 def test_float32_products_are_counted_at_the_rate_of_their_cheapest_emulation() -> None:
     product = Work(flops={"float32": 2.0 * 4096**3})
     assert isclose(compute_floor(product, H200).us, 2 * 4096**3 / (989.4e12 / 3) * 1e6)
-    assert isclose(
-        compute_floor(product, H200, Precision.TF32).us, 2 * 4096**3 / 494.7e12 * 1e6
-    )
+    assert isclose(compute_floor(product, H200, Precision.TF32).us, 2 * 4096**3 / 494.7e12 * 1e6)
     assert isclose(roofline(product, H200).us, 2 * 4096**3 / 67e12 * 1e6)
 
 

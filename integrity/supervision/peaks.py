@@ -74,9 +74,10 @@ def _measure(device: Device, bench: Bench) -> Run:
 
 def _cache_bytes() -> float:
     """Of the processor's last cache; 0 where the system does not tell."""
-    sizes = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
+    caches = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
     with contextlib.suppress(OSError, ValueError):
-        return max((1024.0 * int(size.read_text().strip().removesuffix("K")) for size in sizes), default=0.0)
+        sizes = [cache.read_text().strip().removesuffix("K") for cache in caches]
+        return max((1024.0 * int(size) for size in sizes), default=0.0)
     return 0.0
 
 

@@ -13,54 +13,59 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-MOVING = set(
-    "_conj _reshape_alias _to_copy _unsafe_view alias arange as_strided cat chunk clone contiguous "
-    "copy copy_ detach empty empty_like empty_strided expand expand_copy eye fill fill_ flip full "
-    "full_like lift_fresh new_empty new_full new_ones new_zeros ones ones_like permute "
-    "pixel_shuffle pixel_unshuffle reflection_pad1d reflection_pad2d repeat resize_ roll scalar_tensor set_ "
-    "slice_scatter split split_with_sizes squeeze stack t transpose unbind unfold unsafe_split "
-    "unsqueeze view view_as_complex view_as_real zero_ zeros zeros_like constant_pad_nd "
-    "_local_scalar_dense rand randn bernoulli_ uniform_ normal_".split()
-)  # fmt: skip
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MOVING = _names(
+    "_conj _local_scalar_dense _reshape_alias _to_copy _unsafe_view alias arange as_strided "
+    "bernoulli_ cat chunk clone constant_pad_nd contiguous copy copy_ detach empty empty_like "
+    "empty_strided expand expand_copy eye fill fill_ flip full full_like lift_fresh new_empty "
+    "new_full new_ones new_zeros normal_ ones ones_like permute pixel_shuffle pixel_unshuffle rand "
+    "randn reflection_pad1d reflection_pad2d repeat resize_ roll scalar_tensor set_ slice_scatter "
+    "split split_with_sizes squeeze stack t transpose unbind unfold uniform_ unsafe_split "
+    "unsqueeze view view_as_complex view_as_real zero_ zeros zeros_like"
+)
 """They compute nothing."""
 
-SELECTING = set(
+SELECTING = _names(
     "embedding gather index index_select masked_fill masked_fill_ masked_scatter masked_select "
     "narrow nonzero scatter scatter_ select select_scatter slice sort take tril tril_ topk triu "
     "triu_ where unique _unique2 max_pool2d_with_indices max_pool3d_with_indices dropout "
     "native_dropout diagonal diagonal_copy kthvalue median argmax argmin max min amax amin "
-    "any all multinomial index_put index_put_ scatter_add scatter_reduce bincount".split()
+    "any all multinomial index_put index_put_ scatter_add scatter_reduce bincount"
 )
 """What they do not take need not have been computed."""
 
-SUMMING = set(
+SUMMING = _names(
     "sum mean cumsum avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d trace dot mv "
-    "var var_mean std linalg_vector_norm".split()
+    "var var_mean std linalg_vector_norm"
 )
 """Of a linear map they are a smaller linear map."""
 
-LINEAR = set(
+LINEAR = _names(
     "add add_ sub sub_ rsub neg mul mul_ div div_ cat stack clone contiguous _to_copy copy_ "
-    "constant_pad_nd flip roll repeat".split()
+    "constant_pad_nd flip roll repeat"
 )
 """What goes in as a bare linear map comes out as one. Views do too: they share its storage."""
 
-PER_OUTPUT = set(
+PER_OUTPUT = _names(
     "abs acos add addcdiv addcmul asin atan atan2 bitwise_and bitwise_not bitwise_or bitwise_xor "
     "ceil clamp clamp_max clamp_min cos cosh div elu eq erf erfc exp exp2 expm1 floor floor_divide "
     "fmod ge gelu gt hardsigmoid hardswish hardtanh isfinite isinf isnan le leaky_relu lerp log "
     "log10 log1p log2 log_sigmoid_forward logical_and logical_not logical_or logical_xor lt "
     "maximum minimum mish mul ne neg pow reciprocal relu relu6 remainder round rsqrt rsub sgn "
-    "sigmoid sign silu sin sinh softplus sqrt square sub tan tanh threshold trunc xlogy".split()
+    "sigmoid sign silu sin sinh softplus sqrt square sub tan tanh threshold trunc xlogy"
 )
 """At least one operation for each element that comes out."""
 
-PER_INPUT = set(
+PER_INPUT = _names(
     "_adaptive_avg_pool2d _adaptive_avg_pool3d _log_softmax _softmax all amax amin any argmax "
     "argmin avg_pool2d avg_pool3d bincount cumprod cumsum histc kthvalue linalg_vector_norm "
     "logsumexp max max_pool2d_with_indices max_pool3d_with_indices mean median min "
     "native_batch_norm _native_batch_norm_legit_no_training native_group_norm native_layer_norm "
-    "_fused_rms_norm nll_loss_forward norm prod sort std sum topk var var_mean".split()
+    "_fused_rms_norm nll_loss_forward norm prod sort std sum topk var var_mean"
 )
 """At least one operation for each element that goes in."""
 
@@ -74,11 +79,11 @@ knows them too, and costs a quarter of a second to import."""
 _ATTENTION = "scaled_dot_product", "flash_attention", "efficient_attention"
 
 
-class OperatorCounter(TorchDispatchMode):
+class OperatorCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """FLOPs by operator call, and which of them may be had for less."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[tuple[str, int]] = []
         """Dtype and operations of each counted call."""
 
@@ -95,9 +100,7 @@ class OperatorCounter(TorchDispatchMode):
         self._seen: list[StorageWeakRef] = []
         """Without these a storage that was freed would give its key to another."""
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         self._note(func, args, kwargs, result)
@@ -160,9 +163,7 @@ class OperatorCounter(TorchDispatchMode):
         for call in calls:
             self.doubted.setdefault(call, name)
 
-    def _union(
-        self, of: dict[int, frozenset[int]], tensors: list[torch.Tensor]
-    ) -> frozenset[int]:
+    def _union(self, of: dict[int, frozenset[int]], tensors: list[torch.Tensor]) -> frozenset[int]:
         return frozenset[int]().union(*(of.get(_key(t), frozenset()) for t in tensors))
 
     def _place(
@@ -171,7 +172,8 @@ class OperatorCounter(TorchDispatchMode):
         """What is written into a part of a storage adds to what is there."""
         key = _key(tensor)
         if key not in self._behind:
-            self._seen.append(StorageWeakRef(tensor.untyped_storage()))
+            reference = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+            self._seen.append(reference)
             self._behind[key] = self._bare[key] = frozenset()
         self._behind[key] |= behind
         if bare is not None:
@@ -186,7 +188,8 @@ def _product(left: torch.Tensor, output: torch.Tensor) -> int:
 def _convolution(args: Any, output: torch.Tensor) -> int:
     """Every element of the output, or of the input where it is transposed, meets one filter."""
     source, weight, transposed = args[0], args[1], args[6]
-    return 2 * (source if transposed else output).numel() * weight[0].numel()
+    meeting = source if transposed else output
+    return 2 * int(meeting.numel()) * int(weight[0].numel())
 
 
 def _attention(args: Any, kwargs: Any) -> int:
@@ -197,7 +200,7 @@ def _attention(args: Any, kwargs: Any) -> int:
     if any(isinstance(option, torch.Tensor) for option in options) or query.dim() != 4:
         return 0
     batch, heads, queries, dim = query.shape
-    both = 2 * batch * heads * queries * key.shape[2] * (dim + value.shape[3])
+    both = 2 * int(batch * heads * queries * key.shape[2] * (dim + value.shape[3]))
     return both // 2 if any(option is True for option in options) else both
 
 

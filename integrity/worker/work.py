@@ -197,7 +197,7 @@ def _repeats(tensor: torch.Tensor) -> bool:
         generator = torch.Generator().manual_seed(0)
         sectors = sectors[torch.randperm(count, generator=generator)[:_SECTORS].to(raw.device)]
     folded = (sectors * sectors.new_tensor(_FOLD)).sum(dim=1)  # modulo 2^64
-    return int(folded.unique().numel()) < folded.numel()
+    return int(torch.unique(folded).numel()) < folded.numel()
 
 
 def _equal(left: torch.Tensor, right: torch.Tensor) -> bool:
