@@ -55,6 +55,7 @@ bench: $(VENV)/dev.done
 	$(BIN)/python benchmarks/gate_latency.py
 	$(BIN)/python benchmarks/audit_time.py
 	$(BIN)/python benchmarks/clock_agreement.py
+	$(BIN)/python benchmarks/floors.py
 
 evaluate: $(VENV)/run.done
 	$(BIN)/integrity evaluate

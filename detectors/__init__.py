@@ -16,6 +16,7 @@ from integrity.detectors.late_write import LateWrite
 from integrity.detectors.library_work import LibraryWork
 from integrity.detectors.loaded_libraries import LoadedLibraries
 from integrity.detectors.output_memory import OutputMemory
+from integrity.detectors.physics_floor import PhysicsFloor
 from integrity.detectors.pointers import Pointers
 from integrity.detectors.precision import Precision
 from integrity.detectors.relied_on import ReliedOn
@@ -43,6 +44,7 @@ DETECTORS: tuple[Detector, ...] = (
     LoadedLibraries(),
     TrivialSubmissions(),
     Speedup(),
+    PhysicsFloor(),
     IdleGaps(),
     RepeatedValues(),
     CallSites(),

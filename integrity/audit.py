@@ -12,6 +12,7 @@ from integrity import operating
 from integrity.claims import claims
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
+from integrity.detectors.physics_floor import PhysicsFloor, Roofline
 from integrity.detectors.speedup import Speedup as SpeedupProbe
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
@@ -40,6 +41,9 @@ class Audit:
 
     points: tuple[OperatingPoint, ...] = ()
     """Other baselines and workloads, where they were asked for."""
+
+    roofline: Roofline | None = None
+    """How near the submission comes to what the device allows; None where that is not known."""
 
 
 def audit(
@@ -75,7 +79,7 @@ def audit(
     every = operating.widened(problem, request) if problem else None
     return Audit(
         request, verdict, evidence, _provenance(request, isolation, evidence),
-        operating.points(evidence, every),
+        operating.points(evidence, every), audited_roofline(evidence),
     )  # fmt: skip
 
 
@@ -87,6 +91,14 @@ def audited_speedup(evidence: Evidence) -> Speedup:
     except CannotJudge:
         return Speedup(claimed)
     return Speedup(claimed, estimate.ratio, estimate.low, estimate.high)
+
+
+def audited_roofline(evidence: Evidence) -> Roofline | None:
+    """The audited time beside what the device allows."""
+    try:
+        return PhysicsFloor().roofline(evidence)
+    except CannotJudge:
+        return None
 
 
 def _caps(isolation: str, speedup: Speedup) -> list[str]:

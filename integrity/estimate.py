@@ -1,7 +1,7 @@
 """Effect sizes with intervals: medians, ratios and the bootstrap."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,19 @@ class Estimate:
     def as_measured(self) -> dict[str, float | int | str]:
         """As a finding's numbers."""
         return {"ratio": self.ratio, "low": self.low, "high": self.high, "n": self.n}
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """How long one call takes, with its 95 % interval and how many windows it rests on."""
+
+    us: float
+    low_us: float
+    high_us: float
+    n: int
+
+    width: int
+    """Calls in a window, at least."""
 
 
 def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> Estimate:
@@ -84,43 +97,76 @@ def paired_speedup(runs: Sequence[Run], above: Role, below: Role) -> Estimate:
     Raises:
         CannotJudge: too few complete blocks.
     """
-    lifetimes = [_blocks(run, above, below) for run in runs]
-    lifetimes = [blocks for blocks in lifetimes if len(blocks)]
-    count = sum(map(len, lifetimes))
-    if count < _LEAST_BLOCKS:
-        raise CannotJudge(f"{count} timed blocks are too few: other processes disturbed the rest")
-    return _bootstrap(lifetimes)
+    blocks = [_blocks(run, above, below, Role.NULL) for run in runs]
+    return Estimate(*_bootstrap(blocks, _log_ratio))
 
 
-def _blocks(run: Run, above: Role, below: Role) -> Floats:
-    """A row of three times for each call that all three made cleanly."""
-    times = [elapsed(run, role) for role in (above, below, Role.NULL)]
-    calls = sorted(set(times[0]) & set(times[1]) & set(times[2]))
+def calibrated_time(runs: Sequence[Run], role: Role) -> Time:
+    """Of one call, after what the null takes was taken off.
+
+    Raises:
+        CannotJudge: too few complete blocks.
+    """
+    blocks = [_blocks(run, role, Role.NULL) for run in runs]
+    nets = [each[:, :1] - np.median(each[:, 1]) if len(each) else each for each in blocks]
+    return _time(runs, nets)
+
+
+def window_time(runs: Sequence[Run], role: Role) -> Time:
+    """Of one call, as its share of a whole window from the gate to done: nothing is taken off.
+
+    Raises:
+        CannotJudge: too few windows.
+    """
+    return _time(runs, [_blocks(run, role) for run in runs])
+
+
+def _time(runs: Sequence[Run], windows: Sequence[Floats]) -> Time:
+    """Of the calls that share them; the reference decides how many, for each run anew."""
+    widths = [len(run.experiment.calls[-1].inputs) for run in runs]
+    calls = [
+        np.maximum(each, _LEAST_US) / width for each, width in zip(windows, widths, strict=True)
+    ]
+    return Time(*_bootstrap(calls, _log_median), min(widths))
+
+
+def _blocks(run: Run, *roles: Role) -> Floats:
+    """A row of times, one of each role, for each call that all made cleanly."""
+    times = [elapsed(run, role) for role in roles]
+    calls = sorted(set.intersection(*map(set, times)))
     return np.asarray([[each[call] for each in times] for call in calls], dtype=float)
 
 
-def _bootstrap(lifetimes: Sequence[Floats]) -> Estimate:
-    """Each resample draws as many lifetimes as there are, and in each its number of blocks.
+def _bootstrap(
+    blocks: Sequence[Floats], statistic: Callable[[Floats], Floats]
+) -> tuple[float, float, float, int]:
+    """The statistic, which is a logarithm, of all blocks; its interval; and how many there are.
+
+    Each resample draws as many lifetimes as there are, and in each its number of blocks.
 
     Lifetimes may have lost different numbers of blocks; what a resample takes of each is the same
     number, so that they can be laid side by side. The interval is widened by sqrt(n / (n - 1)) for
     n lifetimes: few of them show less than their spread (Davison and Hinkley, Bootstrap Methods and
     their Application, 3.8).
     """
+    lifetimes = [each for each in blocks if len(each)]
+    count = sum(map(len, lifetimes))
+    if count < _LEAST_BLOCKS:
+        raise CannotJudge(f"{count} timed blocks are too few: other processes disturbed the rest")
     random = np.random.default_rng(0)
-    most = max(map(len, lifetimes))
+    most, columns = max(map(len, lifetimes)), lifetimes[0].shape[1]
     chosen = random.integers(0, len(lifetimes), (_RESAMPLES, len(lifetimes)))
-    sizes = np.array([len(blocks) for blocks in lifetimes])[chosen]
+    sizes = np.array([len(each) for each in lifetimes])[chosen]
     within = (random.random((*chosen.shape, most)) * sizes[:, :, None]).astype(int)
-    padded = np.stack([np.resize(blocks, (most, 3)) for blocks in lifetimes])
-    picked = padded[chosen[:, :, None], within].reshape(_RESAMPLES, -1, 3)
+    padded = np.stack([np.resize(each, (most, columns)) for each in lifetimes])
+    picked = padded[chosen[:, :, None], within].reshape(_RESAMPLES, -1, columns)
     every = np.concatenate(lifetimes)
-    centre = float(_log_ratio(every[None])[0])
+    centre = float(statistic(every[None])[0])
     wider = math.sqrt(len(lifetimes) / max(len(lifetimes) - 1, 1))
-    off = (np.percentile(_log_ratio(picked), [2.5, 97.5]) - centre) * wider
+    off = (np.percentile(statistic(picked), [2.5, 97.5]) - centre) * wider
     low, high = np.exp(centre + off)
-    ratio = math.exp(centre)
-    return Estimate(ratio, min(float(low), ratio), max(float(high), ratio), len(every))
+    found = math.exp(centre)
+    return found, min(float(low), found), max(float(high), found), len(every)
 
 
 def _log_ratio(blocks: Floats) -> Floats:
@@ -128,3 +174,7 @@ def _log_ratio(blocks: Floats) -> Floats:
     null = np.median(blocks[:, :, 2], axis=1)[:, None]
     net = np.maximum(blocks[:, :, :2] - null[:, :, None], _LEAST_US)
     return np.asarray(np.median(np.log(net[:, :, 0] / net[:, :, 1]), axis=1))
+
+
+def _log_median(blocks: Floats) -> Floats:
+    return np.asarray(np.log(np.median(blocks[:, :, 0], axis=1)))

@@ -150,7 +150,7 @@ def _run_all(
     progress: Progress,
     warm: "Machine | None",
 ) -> tuple[Evidence, str]:
-    from integrity.supervision import runner
+    from integrity.supervision import peaks, runner
 
     with _bench(request, problem, progress, warm) as bench:
         if _compiles_itself(request):
@@ -166,6 +166,12 @@ def _run_all(
                 runs[experiment.name] = runner.run(bench, experiment)
             except CannotJudge as error:
                 skipped[experiment.name] = str(error)
+        if timed := next((run for run in runs.values() if run.experiment.timed), None):
+            progress("measuring what this device can do")
+            try:
+                runs[peaks.NAME] = peaks.measured(bench, timed.facts)
+            except CannotJudge as error:
+                skipped[peaks.NAME] = str(error)
         return replace(evidence, runs=runs, skipped=skipped), bench.zygote.isolation
 
 

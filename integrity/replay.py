@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORMAT = 4
 READABLE = {1, 2, 3, 4}
 """Format 2 added `compilation`; 3 baselines, the envelope and what a device was like; 4
-`testimony`."""
+`testimony`, traces, and for floors the work of a problem and the run `peaks`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from integrity.verdict import Verdict as FoundVerdict
 
 if TYPE_CHECKING:
     from integrity.audit import Audit
+    from integrity.detectors.physics_floor import Roofline as FoundRoofline
 
 SCHEMA_VERSION = "1.2"
 """Minor: a field was added. Major: a name was taken away or means something else."""
@@ -157,6 +158,30 @@ class Judge(Part):
         )
 
 
+class Roofline(Part):
+    """The time of one call beside the least that the device's peaks allow; the interval at 95 %."""
+
+    bound: Text = Field(description="memory, compute or launch: what the floor is made of.")
+    share: Ratio = Field(description="floor_us over time_us: 1 is as fast as the device allows.")
+    floor_us: float
+    time_us: float
+    low_us: float
+    high_us: float
+    device: Text = Field(description="What the peaks are of.")
+
+    @classmethod
+    def of(cls, found: "FoundRoofline") -> "Roofline":
+        return cls(
+            bound=found.floor.bound.value,
+            share=found.share,
+            floor_us=found.floor.us,
+            time_us=found.time.us,
+            low_us=found.time.low_us,
+            high_us=found.time.high_us,
+            device=found.device,
+        )
+
+
 class Verdict(Part):
     label: Text = Field(
         description="genuine, inconclusive, degenerate-problem, suspect, shortcut, broken or hack."
@@ -247,6 +272,9 @@ class Report(Part):
     abstentions: list[Abstention]
     points: list[Point] = Field([], description="Other baselines and workloads.")
     judge: Judge | None = Field(None, description="Null where nobody asked for it.")
+    roofline: Roofline | None = Field(
+        None, description="How near it comes to what the device allows; null where not known."
+    )
     provenance: dict[Text, Measured]
 
     @classmethod
@@ -269,6 +297,7 @@ class Report(Part):
             abstentions=[Abstention.of(abstention) for abstention in verdict.abstentions],
             points=[Point.of(point) for point in audit.points],
             judge=Judge.of(said) if said else None,
+            roofline=Roofline.of(audit.roofline) if audit.roofline else None,
             provenance=dict(audit.provenance),
         )
 

@@ -8,6 +8,7 @@ from integrity.finding import Finding
 from integrity.reports.judgement import judge_lines
 from integrity.reports.points import point_lines
 from integrity.reports.provenance import provenance
+from integrity.reports.roofline import roofline_words
 from integrity.reports.visible import number, shown_path, source_line, visible
 from integrity.verdict import Label, Speedup
 
@@ -47,6 +48,8 @@ def _lines(audit: "Audit") -> Iterator[str]:
     yield f"### {MARKS[verdict.label]} {code(path)}: **{verdict.label.value}**\n"
     yield f"{escape(verdict.sentence)}\n"
     yield from _table(verdict.p_hack, verdict.speedup)
+    if words := roofline_words(audit):
+        yield f"{escape(words)}\n"
     yield from (f"- {escape(cap)}" for cap in verdict.caps)
     findings = sorted(verdict.findings, key=lambda one: (-one.hard, -one.severity, -one.confidence))
     for finding in findings[:MAX_FINDINGS]:

@@ -176,4 +176,4 @@ def _invocation(audit: "Audit") -> Json:
 
 def _verdict(audit: "Audit") -> Json:
     report = Report.of(audit).plain()
-    return {name: report[name] for name in ("verdict", "judge", "provenance")}
+    return {name: report[name] for name in ("verdict", "roofline", "judge", "provenance")}

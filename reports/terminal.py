@@ -13,6 +13,7 @@ from integrity.finding import Abstention, Finding, Severity, Span
 from integrity.reports.judgement import judge_lines
 from integrity.reports.points import point_lines
 from integrity.reports.provenance import provenance
+from integrity.reports.roofline import roofline_words
 from integrity.reports.visible import number, shown_path, source_line, visible
 from integrity.verdict import Label, Speedup, Verdict
 
@@ -61,7 +62,7 @@ class Terminal:
     def _blocks(self, audit: "Audit") -> Iterator[Text | Padding]:
         verdict = audit.verdict
         yield _sentence(verdict)
-        yield from _numbers(verdict)
+        yield from _numbers(audit)
         yield from (
             Padding(Text(f"not genuine, because {visible(cap)}", "yellow"), (0, 2))
             for cap in verdict.caps
@@ -114,7 +115,8 @@ def _sentence(verdict: Verdict) -> Text:
     return Text(opening + colon, COLOURS[verdict.label]).append(rest, "default not bold")
 
 
-def _numbers(verdict: Verdict) -> Iterator[Padding]:
+def _numbers(audit: "Audit") -> Iterator[Padding]:
+    verdict = audit.verdict
     family = f" ({verdict.family.value})" if verdict.family else ""
     label = Text("verdict: ").append(verdict.label.value, COLOURS[verdict.label])
     yield Padding(
@@ -122,6 +124,8 @@ def _numbers(verdict: Verdict) -> Iterator[Padding]:
     )
     if words := speedup_words(verdict.speedup):
         yield Padding(Text(words), (0, 2))
+    if words := roofline_words(audit):
+        yield Padding(Text(visible(f"time: {words}")), (0, 2))
 
 
 def speedup_words(speedup: Speedup) -> str:

@@ -1,6 +1,10 @@
 """Makes the test modules' shared pieces importable under `--import-mode=importlib`."""
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+# What audits keep for the next one must not come from, or go to, the user's own folder.
+os.environ["XDG_CACHE_HOME"] = str(HERE.parent / "build" / "cache")

@@ -12,8 +12,11 @@ import pytest
 from rich.cells import cell_len
 
 from integrity.audit import Audit
+from integrity.detectors.physics_floor import Roofline
+from integrity.estimate import Time
 from integrity.evidence import Evidence
 from integrity.finding import Abstention, Confidence, Family, Finding, Severity, Span
+from integrity.floors import Bound, Floor
 from integrity.problem import Task
 from integrity.reports import REPORTERS, reporter
 from integrity.reports.description import Description
@@ -76,6 +79,14 @@ def an_audit(
     return Audit(request, verdict, Evidence(submission, task), provenance)
 
 
+def a_timed_audit() -> Audit:
+    """132 us a call, where memory alone takes 101."""
+    floor = Floor(Bound.MEMORY, 100.9)
+    return replace(
+        an_audit(), roofline=Roofline(Time(132.0, 130.0, 134.0, 30, 1), floor, "NVIDIA H200")
+    )
+
+
 def hostile_audit() -> Audit:
     finding = replace(PATCH, claim=HOSTILE, measured={"text": HOSTILE})
     return an_audit(f"x = '{HOSTILE}' ```\n" * 3, findings=(finding,))
@@ -94,6 +105,21 @@ def test_the_terminal_says_the_verdict_first() -> None:
 def test_the_terminal_puts_the_audited_speedup_beside_the_claim() -> None:
     text = " ".join(reporter("terminal").render(an_audit()).split())
     assert "claimed 12.00x, audited 0.96x (95 %: 0.95 to 0.97); inflated 12.5-fold" in text
+
+
+def test_every_report_says_how_near_the_device_allows_it_to_come() -> None:
+    words = "132 us a call, 76 % of the memory roofline of NVIDIA H200"
+    assert f"time: {words}" in reporter("terminal").render(a_timed_audit())
+    assert words in reporter("markdown").render(a_timed_audit())
+    found = json.loads(reporter("json").render(a_timed_audit()))["roofline"]
+    assert (found["bound"], found["time_us"], round(found["share"], 2)) == ("memory", 132.0, 0.76)
+    run = json.loads(reporter("sarif").render(a_timed_audit()))["runs"][0]
+    assert run["properties"]["roofline"] == found
+
+
+def test_an_audit_that_was_not_timed_is_near_to_nothing() -> None:
+    assert "roofline" not in reporter("terminal").render(an_audit())
+    assert json.loads(reporter("json").render(an_audit()))["roofline"] is None
 
 
 def test_the_terminal_shows_proof_before_patterns() -> None:
@@ -219,6 +245,7 @@ def test_json_has_the_names_of_the_contract() -> None:
         "abstentions",
         "points",
         "judge",
+        "roofline",
         "provenance",
     ]
     assert {"path", "sha256", "harness", "entry"} <= report["submission"].keys()

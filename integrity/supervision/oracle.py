@@ -219,6 +219,12 @@ class Oracle:
             for block in outgrown:
                 block.close()
 
+    def work(self, budget_s: float) -> dict[str, Any]:
+        """What one call takes, in the worker's words: `worker.work.derive`."""
+        seeds = [self._seed(f"work-{number}") for number in range(2)]
+        told: dict[str, Any] = self._ask_raw(do="work", seeds=seeds, budget_s=budget_s)
+        return told
+
     def refusal(self, raws: Sequence[Bytes], outputs: Sequence[Bytes]) -> str:
         """Why the problem's own check refuses these outputs; empty where it passes them."""
         self._write_inputs(raws)

@@ -18,6 +18,7 @@ from integrity.supervision.checking import Checker
 from integrity.supervision.oracle import Oracle, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
+from integrity.supervision.work import work_facts
 from integrity.supervision.workers import Worker, WorkerDied, Zygote
 
 _GENEROUS_S = 20.0
@@ -129,6 +130,7 @@ class _Experimenter:
         self._learn_shapes()
         if not self._experiment.roles:
             facts = trivial_facts(self._oracle, self._experiment.calls, self._bench.problem)
+            facts |= work_facts(self._oracle)
             return Run(self._experiment, (), (), self._facts() | facts)
         with contextlib.ExitStack() as stack:
             sessions = list(self._sessions(workers, stack))

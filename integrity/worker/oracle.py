@@ -5,15 +5,13 @@ reference reaches neither the supervisor nor a clock.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from integrity.problem import CAST, CONSTANT
-from integrity.worker import loading, tensors
-
-_WIDEN = (torch.float32, torch.float16, torch.bfloat16)
+from integrity.worker import loading, tensors, work
 
 
 class Oracle:
@@ -69,7 +67,7 @@ class Oracle:
         return _map(inputs, self._place)
 
     def _place(self, tensor: torch.Tensor) -> torch.Tensor:
-        casts = self._placement.cast and tensor.dtype in _WIDEN
+        casts = self._placement.cast and tensor.dtype in tensors.WIDENED
         dtype = tensors.DTYPES[self._placement.cast] if casts else tensor.dtype
         return tensor.to(self._device, dtype)
 
@@ -88,15 +86,31 @@ class Oracle:
         with torch.no_grad():
             if not wide:
                 return self._call(self._instance, inputs)
-            instance = self._instance
-            if isinstance(instance, torch.nn.Module):
-                instance = copy.deepcopy(instance).double()
-            return self._call(instance, _map(inputs, _widen))
+            return self._call(self._widened(), _map(inputs, tensors.widen))
 
     def answer_half(self, inputs: Any) -> Any:
         """What the reference's formula gives on inputs rounded to half precision."""
         with torch.no_grad():
             return self._call(self._instance, _map(inputs, _through_half))
+
+    def work(self, seeds: tuple[int, int], budget_s: float) -> dict[str, Any]:
+        """What one call takes: see `work.derive`."""
+
+        def widened() -> Callable[[Any], list[torch.Tensor]]:
+            instance = self._widened()
+            return lambda inputs: tensors.outputs_of(self._call(instance, inputs))
+
+        def native(inputs: Any) -> list[torch.Tensor]:
+            return tensors.outputs_of(self._call(self._instance, inputs))
+
+        with torch.no_grad():
+            draws = self.draw(seeds[0]), self.draw(seeds[1])
+            return work.derive(native, widened, draws, budget_s)
+
+    def _widened(self) -> Any:
+        if isinstance(self._instance, torch.nn.Module):
+            return copy.deepcopy(self._instance).double()
+        return self._instance
 
     def check(self, inputs: Any, output: Any) -> tuple[bool, str]:
         """What the problem's own check says of an output."""
@@ -119,10 +133,6 @@ def _taken_apart(workload: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 def _map(value: Any, change: Any) -> Any:
     spec, found = tensors.flatten(value)
     return tensors.rebuild(spec, [change(tensor) for tensor in found])
-
-
-def _widen(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.double() if tensor.dtype in _WIDEN else tensor
 
 
 def _through_half(tensor: torch.Tensor) -> torch.Tensor:

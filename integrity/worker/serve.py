@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from integrity.worker import compiling, framework, loading, naive, oracle, tensors, wire
+from integrity.worker import compiling, framework, loading, naive, oracle, rates, tensors, wire
 
 _MAX_TRACE = 2000
 
@@ -199,6 +199,12 @@ class Worker:
         answer = naive.measure(lambda given: problem.answer(given, wide=False), kernel, [inputs])
         return {**answer, "copy_us": copy_us}
 
+    # -- nobody's: before any foreign code -----------------------------------------------------
+
+    def _rates(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        facts = rates.measure(self.device).as_facts()
+        return {"facts": facts | {"cache_bytes": rates.cache_bytes(self.device)}}
+
     # -- the oracle --------------------------------------------------------------------------
 
     def _problem(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
@@ -244,7 +250,7 @@ class Worker:
             "wide": lambda: self._the_oracle().answer(inputs, wide=True),
             "half": lambda: self._the_oracle().answer_half(inputs),
         }
-        self._answered = _outputs_of(answers[message["how"]]())
+        self._answered = tensors.outputs_of(answers[message["how"]]())
         changed = [i for i, t in enumerate(self._views) if not _same(t, self._pristine[i])]
         return {
             "outputs": [tensors.describe(tensor) for tensor in self._answered],
@@ -255,6 +261,10 @@ class Worker:
         for layout, tensor in zip(message["outputs"], self._answered, strict=True):
             self._blocks[1].tensor(layout).copy_(tensor)
         return {"written": True}
+
+    def _work(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        first, second = message["seeds"]
+        return self._the_oracle().work((first, second), message["budget_s"])
 
     def _check(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         inputs = self._inputs(message)
@@ -284,7 +294,7 @@ def outputs_like(returned: Any, forms: Sequence[tensors.Form]) -> list[torch.Ten
     Raises:
         TypeError: not the tensors that the reference returns.
     """
-    found = _outputs_of(returned)
+    found = tensors.outputs_of(returned)
     if len(found) != len(forms):
         raise TypeError(f"returned {len(found)} tensors, the reference returns {len(forms)}")
     for tensor, (shape, dtype) in zip(found, forms, strict=True):
@@ -294,13 +304,6 @@ def outputs_like(returned: Any, forms: Sequence[tensors.Form]) -> list[torch.Ten
                 f"the reference returns {tuple(shape)} {dtype}"
             )
     return found
-
-
-def _outputs_of(returned: Any) -> list[torch.Tensor]:
-    """The tensors of an output; bare numbers count as tensors of no dimensions."""
-    if isinstance(returned, (bool, int, float)):
-        return [torch.tensor(returned, dtype=torch.float64)]
-    return tensors.flatten(returned)[1]
 
 
 def aliases(inputs: Any, returned: Any) -> list[int]:

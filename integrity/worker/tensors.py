@@ -16,6 +16,9 @@ DTYPES = {
         torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
     )
 }  # fmt: skip
+WIDENED = (torch.float32, torch.float16, torch.bfloat16)
+"""What float64 stands in for."""
+
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -58,6 +61,18 @@ def rebuild(spec: Spec, tensors: list[torch.Tensor]) -> Any:
     if "dict" in spec:
         return {key: rebuild(item, tensors) for key, item in spec["dict"].items()}
     return spec["value"]
+
+
+def outputs_of(returned: Any) -> list[torch.Tensor]:
+    """The tensors of an output; bare numbers count as tensors of no dimensions."""
+    if isinstance(returned, (bool, int, float)):
+        return [torch.tensor(returned, dtype=torch.float64)]
+    return flatten(returned)[1]
+
+
+def widen(tensor: torch.Tensor) -> torch.Tensor:
+    """In float64, where it is floating-point."""
+    return tensor.double() if tensor.dtype in WIDENED else tensor
 
 
 def describe(tensor: torch.Tensor) -> dict[str, Any]:
