@@ -11,8 +11,9 @@ from integrity.run import Call, Experiment, Inputs, Role, Run
 from integrity.submission import Submission
 from integrity.supervision.backend import CpuBackend
 from integrity.supervision.bench import Bench, Deadline
+from integrity.supervision.endings import WorkerRaised
 from integrity.supervision.runner import run
-from integrity.supervision.workers import Worker, WorkerRaised, Zygote
+from integrity.supervision.workers import Worker, Zygote
 
 REFERENCE = """
 import torch

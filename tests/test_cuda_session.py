@@ -14,9 +14,9 @@ from fake_cuda import VECTOR, FakeDriver, Lane, Lost, fake_device
 from fake_worker import NAP_S, FakeWorker, Script, Values, honest
 
 from integrity.run import Call, Inputs, Role
+from integrity.supervision.endings import WorkerDied, WorkerRaised, timed_out
 from integrity.supervision.memory import Tensor
 from integrity.supervision.session import Ended, Session, Turn
-from integrity.supervision.workers import WorkerDied, WorkerRaised, timed_out
 from integrity.worker.gate_words import GATE, PRELUDE
 
 

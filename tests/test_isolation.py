@@ -12,8 +12,9 @@ from supervised import run_calls, told_inside, worker_of
 
 from integrity.errors import BadInput
 from integrity.run import Role
+from integrity.supervision.endings import WorkerDied, WorkerRaised
 from integrity.supervision.platform import Platform
-from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.workers import Zygote
 from integrity.tracers.process import ProcessTree
 
 ENFORCED = ["namespaces", "landlock"]

@@ -90,7 +90,7 @@ class Supervised:
         """As `Evaluator`."""
         start = time.monotonic()
         request = self._request(text, self.level, seed)
-        found = audit(request, self.progress, self.detectors, self.machine)
+        found = audit(request, self.progress, self.detectors, warm=self.machine)
         speedup = found.verdict.speedup
         body = {
             "label": self._loop_label(found),

@@ -16,9 +16,10 @@ from integrity.run import Inputs, Role
 from integrity.supervision import machine_code, ttir
 from integrity.supervision.backend import CpuBackend
 from integrity.supervision.bench import Bench, load_message
+from integrity.supervision.endings import WorkerDied, WorkerRaised
 from integrity.supervision.memory import as_layouts
 from integrity.supervision.oracle import Oracle
-from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised
+from integrity.supervision.workers import Worker
 
 _PATIENCE_S = 20.0
 _IR_SHARE, _MACHINE_CODE_S = 0.6, 4.0

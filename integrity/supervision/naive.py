@@ -13,7 +13,8 @@ from integrity.errors import CannotJudge
 from integrity.problem import Problem, Task
 from integrity.submission import Submission
 from integrity.supervision.bench import SUBMITTED
-from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.endings import WorkerDied, WorkerRaised
+from integrity.supervision.workers import Worker, Zygote
 
 _MOST = 1e6
 """A clock that was stopped claims an infinite speedup; this is as much as is written down."""

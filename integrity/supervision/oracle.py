@@ -10,6 +10,7 @@ from integrity.problem import CAST, Problem
 from integrity.run import Inputs
 from integrity.supervision.backend import Device, must_fit
 from integrity.supervision.compare import Answer, Yardstick, decode
+from integrity.supervision.endings import WorkerDied, WorkerRaised
 from integrity.supervision.jitter import encode, is_floating, jitter, perturb
 from integrity.supervision.memory import (
     ITEM_BYTES,
@@ -21,7 +22,7 @@ from integrity.supervision.memory import (
     lay_out,
     parse_tensors,
 )
-from integrity.supervision.workers import WorkerDied, WorkerRaised, Zygote
+from integrity.supervision.workers import Zygote
 
 _REMEMBERED = 64
 _REMEMBERED_BYTES = 256 * 2**20

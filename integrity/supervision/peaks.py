@@ -15,7 +15,7 @@ from integrity.errors import CannotJudge
 from integrity.run import Experiment, Run
 from integrity.supervision.backend import Device
 from integrity.supervision.bench import Bench
-from integrity.supervision.workers import WorkerDied, WorkerRaised
+from integrity.supervision.endings import WorkerDied, WorkerRaised
 
 NAME = "peaks"
 """The run that holds them has no calls, only facts."""

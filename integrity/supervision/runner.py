@@ -15,11 +15,12 @@ from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
 from integrity.supervision.backend import Backend, Device, must_fit
 from integrity.supervision.bench import COMPILE_MODES, Bench, OutOfTime, load_message
 from integrity.supervision.checking import Checker
+from integrity.supervision.endings import WorkerDied
 from integrity.supervision.oracle import Oracle, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.work import work_facts
-from integrity.supervision.workers import Worker, WorkerDied, Zygote
+from integrity.supervision.workers import Worker, Zygote
 
 _GENEROUS_S = 20.0
 """A submission that had this long and did not finish is broken; with less, it is nobody's fault."""

@@ -11,10 +11,11 @@ from integrity.run import Call, Death, Observed, Reported, Role
 from integrity.supervision import tracing
 from integrity.supervision.backend import Device, Subject
 from integrity.supervision.buffers import Buffers
+from integrity.supervision.endings import WorkerDied, WorkerRaised, timed_out
 from integrity.supervision.memory import Block, Bytes, as_layouts
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.returned import Unreadable
-from integrity.supervision.workers import Worker, WorkerDied, WorkerRaised, timed_out
+from integrity.supervision.workers import Worker
 from integrity.trace import Trace
 
 _SETTLE_US = (200, 800)

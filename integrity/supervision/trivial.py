@@ -9,10 +9,10 @@ from integrity.problem import Problem
 from integrity.run import Call
 from integrity.supervision.arrays import Bytes, fetch, items, namespace, pieces, table
 from integrity.supervision.compare import TOLERANCE, Answer, Yardstick, decode, part
+from integrity.supervision.endings import WorkerRaised
 from integrity.supervision.jitter import encode, is_floating
 from integrity.supervision.memory import ITEM_BYTES
 from integrity.supervision.oracle import Oracle
-from integrity.supervision.workers import WorkerRaised
 
 
 def trivial_facts(

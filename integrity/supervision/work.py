@@ -7,8 +7,8 @@ from typing import Any
 
 from integrity.errors import CannotJudge
 from integrity.floors import Work, share_at_least
+from integrity.supervision.endings import WorkerRaised
 from integrity.supervision.oracle import Oracle
-from integrity.supervision.workers import WorkerRaised
 
 _BUDGET_S = 0.25
 _MOST_NAMES = 20

@@ -1,12 +1,10 @@
 """Starting, asking, freezing and ending sandboxed workers."""
 
 import contextlib
-import json
 import os
 import random
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +15,13 @@ from types import TracebackType
 from typing import Self
 
 from integrity.errors import BadInput, CannotJudge
+from integrity.supervision.endings import (
+    WorkerDied,
+    WorkerRaised,
+    how_it_died,
+    last_words,
+    timed_out,
+)
 from integrity.supervision.platform import PROCESSOR, Platform
 from integrity.tracers.process import ProcessTree, wait_until_gone
 from integrity.worker import wire
@@ -32,28 +37,6 @@ ORDERS = {
 _PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _START_PATIENCE_S = 60.0
 _END_PATIENCE_S = 5.0
-_STATUS_BYTES = 4096
-
-
-class WorkerDied(Exception):
-    """A worker ended, timed out or talked nonsense. `how` says which, in words."""
-
-    def __init__(
-        self, how: str, exit_code: int | None = None, limit_s: float | None = None
-    ) -> None:
-        super().__init__(how)
-        self.how = how
-        self.exit_code = exit_code
-        self.limit_s = limit_s
-
-
-class WorkerRaised(Exception):
-    """The worker lives, but what it was asked to do raised."""
-
-    def __init__(self, error: str, trace: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.trace = trace
 
 
 class Worker:
@@ -119,36 +102,11 @@ class Worker:
     def _died(self) -> WorkerDied:
         if not self._keeper:
             return WorkerDied("had already ended")
-        said = _last_words(self._status)
+        said = last_words(self._status)
         self.end()
         if "sandbox_error" in said:
             return WorkerDied(f"could not be sandboxed: {said['sandbox_error']}")
-        return _how_it_died(said.get("status"))
-
-
-def timed_out(limit_s: float) -> WorkerDied:
-    """It did not answer in time."""
-    return WorkerDied(f"timed out after {limit_s:.3g} s", limit_s=limit_s)
-
-
-def _last_words(status: int) -> wire.Message:
-    readable, _, _ = select.select([status], [], [], 5.0)
-    raw = os.read(status, _STATUS_BYTES) if readable else b""
-    with contextlib.suppress(ValueError):
-        words = json.loads(raw.splitlines()[0]) if raw else {}
-        return words if isinstance(words, dict) else {}
-    return {}
-
-
-def _how_it_died(status: object) -> WorkerDied:
-    if not isinstance(status, int):
-        return WorkerDied("ended without a trace")
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-        return WorkerDied(f"was killed by {name}")
-    code = os.WEXITSTATUS(status)
-    return WorkerDied(f"left the process with exit status {code}", exit_code=code)
+        return how_it_died(said.get("status"))
 
 
 class Zygote:
