@@ -243,4 +243,6 @@ class Peaks:
         limit = core_limit(cores).at_least(measured)
         # Memory is shared with whoever else ran while it was measured; a core's caches are not.
         ceiling = replace(measured.times(_SHORT), dram_bytes_per_s=limit.dram_bytes_per_s)
-        return cls("processor", measured, ceiling, limit, cache_bytes or inf, False, "measured")
+        return cls(
+            "this processor", measured, ceiling, limit, cache_bytes or inf, False, "measured"
+        )
