@@ -33,7 +33,7 @@ from integrity.supervision.bench import Bench, Deadline
 from integrity.supervision.runner import build, run
 from integrity.supervision.workers import Zygote
 
-_WARMUPS, _CALLS, _WIDTH = 4, 12, 256
+_WARMUPS, _CALLS, _SPARES, _WIDTH = 4, 12, 36, 256
 _ROLES = (Role.SUBMISSION, Role.REFERENCE, Role.NULL)
 
 
@@ -64,7 +64,7 @@ def measured(one: Bench, name: str) -> Row:
         build(one)
     calls = tuple(
         Call(tuple(Inputs(c * _WIDTH + n) for n in range(_WIDTH)), slot=c % 2)
-        for c in range(_WARMUPS + 2 * _CALLS)
+        for c in range(_WARMUPS + _CALLS + _SPARES)
     )
     pairs = Experiment(
         "pairs", calls, _ROLES, warmups=_WARMUPS, elastic=True, enough=_CALLS, timed=True

@@ -114,6 +114,8 @@ def _facts(evidence: Evidence) -> tuple[list[Run], Work, Peaks]:
     work = Work.of_facts(evidence.run("trivial").facts)
     if work is None:
         raise CannotJudge("the work of the problem was not derived")
+    if "device" not in runs[0].facts:
+        evidence.run("peaks")  # a processor has no data sheet to fall back on
     peaks = peaks_of(runs[0], evidence.runs.get("peaks"))
     if not roofline(work, peaks).us:
         raise CannotJudge("no byte and no operation of the problem can be counted on")

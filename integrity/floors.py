@@ -12,7 +12,7 @@ from integrity.peaks import Peaks, Rates
 from integrity.policy import Precision
 
 _SURELY = 0.999
-_PRODUCTS = 3
+_FACTORS = 3
 """Three bfloat16 products give one of nearly float32's accuracy: the cheapest honest way there."""
 
 
@@ -43,6 +43,9 @@ class Work:
     flops: Mapping[str, float] = field(default_factory=dict)
     """By dtype; without those whose results the reference throws away or only adds up."""
 
+    products: Mapping[str, float] = field(default_factory=dict)
+    """Of these the matrix products, convolutions and attention: the rest folds and fuses."""
+
     uncounted: tuple[str, ...] = ()
     """Operators that no rule knows the cost of: they cost nothing here."""
 
@@ -59,6 +62,7 @@ class Work:
             "work_uncounted": ",".join(self.uncounted),
             "work_doubted": ",".join(self.doubted),
             **{f"{_FLOPS}{dtype}": count for dtype, count in self.flops.items()},
+            **{f"{_PRODUCTS}{dtype}": count for dtype, count in self.products.items()},
         }
 
     @classmethod
@@ -73,12 +77,15 @@ class Work:
             tuple(filter(None, str(facts[f"work_{name}"]).split(",")))
             for name in ("uncounted", "doubted")
         )
-        flops = {k.removeprefix(_FLOPS): float(v) for k, v in facts.items() if k.startswith(_FLOPS)}
+        flops, products = (
+            {k.removeprefix(start): float(v) for k, v in facts.items() if k.startswith(start)}
+            for start in (_FLOPS, _PRODUCTS)
+        )
         computed = bool(facts["work_computed"])
-        return cls(read, proven, written, computed, flops, uncounted, doubted)
+        return cls(read, proven, written, computed, flops, products, uncounted, doubted)
 
 
-_FLOPS = "work_flops_"
+_FLOPS, _PRODUCTS = "work_flops_", "work_products_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ def roofline(work: Work, peaks: Peaks, precision: Precision = Precision.REFERENC
     """What the device's peaks allow one call: the slowest of memory, arithmetic and one launch."""
     rates = peaks.reached
     memory = _memory_us(work.read_bytes, work.written_bytes, rates, peaks)
-    compute = _compute_us(work, rates, _named(precision))
+    compute = _compute_us(work.flops, rates, _named(precision))
     return max(
         Floor(Bound.LAUNCH, rates.launch_us),
         Floor(Bound.MEMORY, memory),
@@ -113,17 +120,17 @@ def memory_floor(work: Work, peaks: Peaks) -> Floor:
 
 
 def compute_floor(work: Work, peaks: Peaks, precision: Precision = Precision.REFERENCE) -> Floor:
-    """What no calibrated time is below, if the reference's arithmetic is the least there is.
+    """What no calibrated time is below, if the reference's products are the least there is.
 
     Often it is not: algebra, sparsity and Strassen do with less. float32 is counted at the rate of
     its cheapest emulation.
     """
     rates = peaks.ceiling
     named = _named(precision)
-    emulated = rates.flops_per_s.get("bfloat16", 0.0) / _PRODUCTS
+    emulated = rates.flops_per_s.get("bfloat16", 0.0) / _FACTORS
     fastest = max(emulated, *(rates.flops_per_s.get(dtype, 0.0) for dtype in ("float32", named)))
     flops = {**rates.flops_per_s, "float32": fastest}
-    return Floor(Bound.COMPUTE, _compute_us(work, Rates(flops_per_s=flops), "float32"))
+    return Floor(Bound.COMPUTE, _compute_us(work.products, Rates(flops_per_s=flops), "float32"))
 
 
 def window_floor(work: Work, peaks: Peaks, width: int) -> Floor:
@@ -146,12 +153,12 @@ def _memory_us(read: float, written: float, rates: Rates, peaks: Peaks) -> float
     return max(past_cache, _us(max(read, written), rates.cache_bytes_per_s))
 
 
-def _compute_us(work: Work, rates: Rates, float32: str) -> float:
+def _compute_us(flops: Mapping[str, float], rates: Rates, float32: str) -> float:
     """Arithmetic of every dtype one after another; what has no rate costs nothing."""
     names = {"float32": float32}
     return sum(
         _us(count, rates.flops_per_s.get(names.get(dtype, dtype), 0.0))
-        for dtype, count in work.flops.items()
+        for dtype, count in flops.items()
     )
 
 

@@ -1,7 +1,7 @@
 """What a device can do at most: data sheets, and rates measured on the device at hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 TERA, MEGA = 1e12, 2**20
@@ -241,5 +241,8 @@ class Peaks:
     def of_processor(cls, measured: Rates, cores: int, cache_bytes: float = 0.0) -> "Peaks":
         """Of that many cores. Their inputs lie in caches: they have just been fetched there."""
         limit = core_limit(cores).at_least(measured)
-        ceiling = measured.times(_SHORT)
-        return cls("processor", measured, ceiling, limit, cache_bytes or inf, False, "measured")
+        # Memory is shared with whoever else ran while it was measured; a core's caches are not.
+        ceiling = replace(measured.times(_SHORT), dram_bytes_per_s=limit.dram_bytes_per_s)
+        return cls(
+            "this processor", measured, ceiling, limit, cache_bytes or inf, False, "measured"
+        )

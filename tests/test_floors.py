@@ -122,14 +122,14 @@ def test_nothing_is_below_a_cache_of_unknown_size() -> None:
 
 
 def test_float32_products_are_counted_at_the_rate_of_their_cheapest_emulation() -> None:
-    product = Work(flops={"float32": 2.0 * 4096**3})
+    product = Work(flops={"float32": 2.0 * 4096**3}, products={"float32": 2.0 * 4096**3})
     assert isclose(compute_floor(product, H200).us, 2 * 4096**3 / (989.4e12 / 3) * 1e6)
     assert isclose(compute_floor(product, H200, Precision.TF32).us, 2 * 4096**3 / 494.7e12 * 1e6)
     assert isclose(roofline(product, H200).us, 2 * 4096**3 / 67e12 * 1e6)
 
 
 def test_a_dtype_without_a_known_rate_costs_nothing() -> None:
-    assert compute_floor(Work(flops={"complex64": 1e15}), H200).us == 0
+    assert compute_floor(Work(products={"complex64": 1e15}), H200).us == 0
 
 
 def test_what_takes_less_than_a_launch_takes_a_launch() -> None:
@@ -154,7 +154,10 @@ def test_a_device_that_nobody_described_has_room_above_its_measurement_and_no_pr
 
 
 def test_rates_and_work_survive_a_runs_facts() -> None:
-    work = replace(COPY, flops={"bfloat16": 7.0}, uncounted=("a", "b"), doubted=("tril",))
+    counted = {"bfloat16": 7.0, "float32": 3.0}
+    work = replace(
+        COPY, flops=counted, products={"bfloat16": 6.0}, uncounted=("a", "b"), doubted=("tril",)
+    )
     assert Work.of_facts(work.as_facts()) == work
     rates = Rates(1.0, 2.0, {"float32": 3.0, "tf32": 4.0}, 5.0)
     assert Rates.of_facts(json.loads(json.dumps(rates.as_facts()))) == rates
@@ -171,10 +174,8 @@ def test_the_proven_share_is_clopper_and_pearsons() -> None:
 
 
 AMOUNT = st.floats(0, 1e13)
-WORKS = st.builds(
-    Work, AMOUNT, AMOUNT, AMOUNT, st.booleans(), st.dictionaries(st.sampled_from(
-        ["float32", "bfloat16", "float64", "complex64"]), AMOUNT),
-)  # fmt: skip
+FLOPS = st.dictionaries(st.sampled_from(["float32", "bfloat16", "float64", "complex64"]), AMOUNT)
+WORKS = st.builds(Work, AMOUNT, AMOUNT, AMOUNT, st.booleans(), FLOPS, FLOPS)
 
 
 @given(WORKS, WORKS, st.sampled_from([H200, CPU]), st.integers(1, 256))
@@ -183,6 +184,7 @@ def test_more_work_never_lowers_a_floor(a: Work, b: Work, peaks: Peaks, width: i
         a.read_bytes + b.read_bytes, a.proven_bytes + b.proven_bytes,
         a.written_bytes + b.written_bytes, True,
         {d: a.flops.get(d, 0) + b.flops.get(d, 0) for d in {*a.flops, *b.flops}},
+        {d: a.products.get(d, 0) + b.products.get(d, 0) for d in {*a.products, *b.products}},
     )  # fmt: skip
     room = 1 + 1e-9
     assert roofline(a, peaks).us <= roofline(both, peaks).us * room
@@ -239,7 +241,7 @@ def test_a_calibrated_time_below_its_bytes_is_no_proof_since_it_is_a_difference(
 
 
 def test_a_time_below_its_arithmetic_is_weak_since_algebra_may_need_less() -> None:
-    product = Work(2.0**26, 2.0**26, 2.0**25, computed=True, flops={"bfloat16": 2.0 * 8192**3})
+    product = Work(2.0**26, 2.0**26, 2.0**25, computed=True, products={"bfloat16": 2.0 * 8192**3})
     found = below(timed(300.0, 100.0), product)
     assert found is not None
     assert found.measured["bound"] == "compute"
@@ -303,6 +305,14 @@ def test_a_record_whose_whole_windows_are_edited_is_proven_impossible() -> None:
     }  # fmt: skip
     [found] = PhysicsFloor().detect(replace(evidence, runs=runs))
     assert found.hard
+
+
+def test_a_processor_that_was_not_measured_is_an_abstention() -> None:
+    evidence = load(RUNS / "honest-row-sumsq.json").evidence()
+    trivial = evidence.runs["trivial"]
+    runs = {**evidence.runs, "trivial": replace(trivial, facts=COPY.as_facts())}
+    with pytest.raises(CannotJudge, match="not run"):
+        list(PhysicsFloor().detect(replace(evidence, runs=runs)))
 
 
 def test_a_record_without_derived_work_is_an_abstention() -> None:

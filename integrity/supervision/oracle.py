@@ -223,7 +223,8 @@ class Oracle:
     def work(self, budget_s: float) -> dict[str, Any]:
         """What one call takes, in the worker's words: `worker.work.derive`."""
         seeds = [self._seed(f"work-{number}") for number in range(2)]
-        told: dict[str, Any] = self._ask_raw(do="work", seeds=seeds, budget_s=budget_s)
+        wide = self.wide_reference == "float64"
+        told: dict[str, Any] = self._ask_raw(do="work", seeds=seeds, wide=wide, budget_s=budget_s)
         return told
 
     def refusal(self, raws: Sequence[Bytes], outputs: Sequence[Bytes]) -> str:

@@ -27,12 +27,20 @@ def _parse(told: Mapping[str, Any], oracle: Oracle) -> Work:
     most_in, most_out = (
         float(sum(tensor.size_bytes for tensor in each)) for each in (oracle.inputs, oracle.outputs)
     )
+    samples, hits = sum(n for _, _, n in inputs), sum(hits for _, hits, _ in inputs)
+    flops, products = (
+        {str(dtype): _amount(count) for dtype, count in told[name].items()}
+        if hits or not samples
+        else {}  # an answer that follows no input takes no arithmetic
+        for name in ("flops", "products")
+    )
     return Work(
         read_bytes=min(most_in, sum(b * hits / max(n, 1) for b, hits, n in inputs)),
         proven_bytes=min(most_in, sum(b * share_at_least(hits, n) for b, hits, n in inputs)),
         written_bytes=min(most_out, _amount(told["written_bytes"])),
         computed=told["computed"] is True,
-        flops={str(dtype): _amount(count) for dtype, count in told["flops"].items()},
+        flops=flops,
+        products=products,
         uncounted=_names(told["uncounted"]),
         doubted=_names(told["doubted"]),
     )

@@ -6,7 +6,7 @@ answer: a masked product needs half of it, the mean of a product is a product wi
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -76,6 +76,7 @@ _PRODUCTS = {
 """Which input is the left factor: its last extent is what is summed over. torch.utils.flop_counter
 knows them too, and costs a quarter of a second to import."""
 
+_CONVOLUTION = "convolution"
 _ATTENTION = "scaled_dot_product", "flash_attention", "efficient_attention"
 
 
@@ -84,8 +85,8 @@ class OperatorCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: list[tuple[str, int]] = []
-        """Dtype and operations of each counted call."""
+        self.calls: list[tuple[str, str, int]] = []
+        """Name, dtype and operations of each counted call."""
 
         self.doubted: dict[int, str] = {}
         """Of those the ones not to be counted on, and the operator that says so."""
@@ -113,9 +114,16 @@ class OperatorCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def flops(self) -> dict[str, float]:
         """By dtype, without what is in doubt."""
+        return self._sum(lambda name: True)
+
+    def products(self) -> dict[str, float]:
+        """Of these the matrix products, convolutions and attention."""
+        return self._sum(lambda name: _is_linear(name) or _is_attention(name))
+
+    def _sum(self, wanted: Callable[[str], bool]) -> dict[str, float]:
         total: Counter[str] = Counter()
-        for number, (dtype, count) in enumerate(self.calls):
-            if number not in self.doubted:
+        for number, (name, dtype, count) in enumerate(self.calls):
+            if number not in self.doubted and wanted(name):
                 total[dtype] += count
         return {dtype: float(count) for dtype, count in total.items()}
 
@@ -131,33 +139,32 @@ class OperatorCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._doubt(behind, name)
         if name in SUMMING:
             self._doubt(bare, name)
-        count, linear = self._count(name, args, kwargs, inputs, outputs)
+        count = self._count(name, args, kwargs, inputs, outputs)
         own = frozenset[int]()
         if count:
             source = inputs[0] if inputs else outputs[0]
-            self.calls.append((str(source.dtype).removeprefix("torch."), count))
+            self.calls.append((name, str(source.dtype).removeprefix("torch."), count))
             own = frozenset({len(self.calls) - 1})
+        plain = own if _is_linear(name) else bare if name in LINEAR else frozenset[int]()
         for tensor in outputs:
-            self._place(tensor, behind | own, own if linear else bare if name in LINEAR else None)
+            self._place(tensor, behind | own, plain)
 
-    def _count(
-        self, name: str, args: Any, kwargs: Any, inputs: Any, outputs: Any
-    ) -> tuple[int, bool]:
-        """Operations, and whether they are a linear map of its first input."""
+    def _count(self, name: str, args: Any, kwargs: Any, inputs: Any, outputs: Any) -> int:
+        """Operations; 0 where nothing is computed, or nobody knows."""
         plain = name.removesuffix("_")
         if name in _PRODUCTS:
-            return _product(inputs[_PRODUCTS[name]], outputs[0]), True
-        if name == "convolution":
-            return _convolution(args, outputs[0]), True
-        if any(word in name for word in _ATTENTION):
-            return _attention(args, kwargs), False
+            return _product(inputs[_PRODUCTS[name]], outputs[0])
+        if name == _CONVOLUTION:
+            return _convolution(args, outputs[0])
+        if _is_attention(name):
+            return _attention(args, kwargs)
         if plain in PER_OUTPUT:
-            return max((t.numel() for t in outputs), default=0), False
+            return max((t.numel() for t in outputs), default=0)
         if plain in PER_INPUT:
-            return max((t.numel() for t in inputs), default=0), False
+            return max((t.numel() for t in inputs), default=0)
         if name not in MOVING and name not in SELECTING and not _is_view(inputs, outputs):
             self.uncounted[name] += 1
-        return 0, False
+        return 0
 
     def _doubt(self, calls: Iterable[int], name: str) -> None:
         for call in calls:
@@ -166,9 +173,7 @@ class OperatorCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _union(self, of: dict[int, frozenset[int]], tensors: list[torch.Tensor]) -> frozenset[int]:
         return frozenset[int]().union(*(of.get(_key(t), frozenset()) for t in tensors))
 
-    def _place(
-        self, tensor: torch.Tensor, behind: frozenset[int], bare: frozenset[int] | None
-    ) -> None:
+    def _place(self, tensor: torch.Tensor, behind: frozenset[int], bare: frozenset[int]) -> None:
         """What is written into a part of a storage adds to what is there."""
         key = _key(tensor)
         if key not in self._behind:
@@ -176,8 +181,15 @@ class OperatorCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._seen.append(reference)
             self._behind[key] = self._bare[key] = frozenset()
         self._behind[key] |= behind
-        if bare is not None:
-            self._bare[key] |= bare
+        self._bare[key] |= bare
+
+
+def _is_linear(name: str) -> bool:
+    return name in _PRODUCTS or name == _CONVOLUTION
+
+
+def _is_attention(name: str) -> bool:
+    return any(word in name for word in _ATTENTION)
 
 
 def _product(left: torch.Tensor, output: torch.Tensor) -> int:

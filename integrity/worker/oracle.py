@@ -93,19 +93,16 @@ class Oracle:
         with torch.no_grad():
             return self._call(self._instance, _map(inputs, _through_half))
 
-    def work(self, seeds: tuple[int, int], budget_s: float) -> dict[str, Any]:
-        """What one call takes: see `work.derive`."""
+    def work(self, seeds: tuple[int, int], wide: bool, budget_s: float) -> dict[str, Any]:
+        """What one call takes: see `work.derive`. `wide` where it answers in float64 too."""
 
-        def widened() -> Callable[[Any], list[torch.Tensor]]:
-            instance = self._widened()
-            return lambda inputs: tensors.outputs_of(self._call(instance, inputs))
-
-        def native(inputs: Any) -> list[torch.Tensor]:
-            return tensors.outputs_of(self._call(self._instance, inputs))
+        def asking(target: Any) -> Callable[[Any], list[torch.Tensor]]:
+            return lambda inputs: tensors.outputs_of(self._call(target, inputs))
 
         with torch.no_grad():
             draws = self.draw(seeds[0]), self.draw(seeds[1])
-            return work.derive(native, widened, draws, budget_s)
+            widened = asking(self._widened()) if wide else None
+            return work.derive(asking(self._instance), widened, draws, budget_s)
 
     def _widened(self) -> Any:
         if isinstance(self._instance, torch.nn.Module):

@@ -115,6 +115,7 @@ def _launch_us(device: torch.device) -> float:
 def _best_s(work: Callable[[], object], device: torch.device) -> float:
     """The shortest of several tries, each long enough for its clock."""
     seconds = _on_device_s if device.type == "cuda" else _on_host_s
+    seconds(work, 1)  # loads and chooses what there is to load and choose
     once = seconds(work, 1)
     repeats = max(1, min(1000, int(_SHARE_S / _TRIES / max(once, 1e-7))))
     return min(seconds(work, repeats) for _ in range(_TRIES))

@@ -264,7 +264,7 @@ class Worker:
 
     def _work(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         first, second = message["seeds"]
-        return self._the_oracle().work((first, second), message["budget_s"])
+        return self._the_oracle().work((first, second), message["wide"], message["budget_s"])
 
     def _check(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         inputs = self._inputs(message)

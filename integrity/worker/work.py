@@ -6,11 +6,11 @@ What an honest kernel may skip (masked, sliced, not gathered, constant in every 
 show, whatever the reference does with it.
 """
 
-import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,23 +27,24 @@ _MOST_SAMPLES = 64
 _SECTOR_BYTES = 32
 _SECTORS = 1 << 14
 _FOLD = (0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9, 0x14D049BB133111EB, 0x2545F4914F6CDD1D)
-_WIDE_CHANGE, _NARROW_CHANGE = 1e-9, 1e-2
+_WIDE_ROOM, _NARROW_ROOM = 1e-9, 1e-2
 """What an output element changes by, relative to itself and to the RMS, if it depends on an input:
 rounding in float64 stays far below the first, in shorter dtypes below the second."""
 
 
 def derive(
     answer: Callable[[Any], Answer],
-    widened: Callable[[], Callable[[Any], Answer]],
+    wide: Callable[[Any], Answer] | None,
     draws: tuple[Any, Any],
     budget_s: float,
 ) -> dict[str, Any]:
     """What one call takes: `inputs` as `[bytes, hits, samples]`, `written_bytes`, `flops`.
 
-    `answer` is the reference, `widened` makes one of float64; `draws` are two sets of inputs.
-    Nothing is sampled of a reference that takes longer than `budget_s` by itself.
+    `answer` is the reference, `wide` the same on inputs in float64, None where it fails there;
+    `draws` are two sets of inputs. Nothing is sampled of a reference that takes longer than
+    `budget_s` by itself.
     """
-    start = time.monotonic()
+    end = time.monotonic() + budget_s
     (spec, drawn), (_, other) = map(tensors.flatten, draws)
     before = [tensor.clone() for tensor in drawn]
     with OperatorCounter() as counter:
@@ -53,36 +54,38 @@ def derive(
         "written_bytes": sum(_size_bytes(tensor) for tensor in outputs),
         "computed": counter.computes() and not any(_is_moved(t, before) for t in outputs),
         "flops": counter.flops(),
+        "products": counter.products(),
         "uncounted": sorted(counter.uncounted),
         "doubted": sorted(set(counter.doubted.values())),
     }
-    # One that writes to its inputs can't be asked twice on the same.
-    if time.monotonic() < start + budget_s and all(map(_equal, before, drawn)):
-        found["inputs"] = _Sampler(answer, widened, spec, drawn, other).sample(start + budget_s)
+    if time.monotonic() < end:
+        changes = not all(map(_equal, before, drawn))
+        asked = partial(_on_copies, wide or answer) if changes else wide or answer
+        inputs = [tensors.widen(tensor) for tensor in before] if wide else before
+        room = _WIDE_ROOM if wide else _NARROW_ROOM
+        sampler = _Sampler(lambda: asked(tensors.rebuild(spec, inputs)), inputs, other, room)
+        found["inputs"] = sampler.sample(end)
     return found
 
 
+def _on_copies(answer: Callable[[Any], Answer], inputs: Any) -> Answer:
+    """Of a reference that writes to its inputs."""
+    spec, found = tensors.flatten(inputs)
+    return answer(tensors.rebuild(spec, [tensor.clone() for tensor in found]))
+
+
 class _Sampler:
-    """Changes one element at a time and looks whether the answer follows."""
+    """Changes one element of the inputs at a time and looks whether the answer follows."""
 
     def __init__(
         self,
-        answer: Callable[[Any], Answer],
-        widened: Callable[[], Callable[[Any], Answer]],
-        spec: tensors.Spec,
-        drawn: list[torch.Tensor],
+        answer: Callable[[], Answer],
+        inputs: list[torch.Tensor],
         other: list[torch.Tensor],
+        room: float,
     ) -> None:
-        self._spec, self._drawn, self._other = spec, drawn, other
-        self._inputs, self._answer, self._change = drawn, answer, _NARROW_CHANGE
-        with contextlib.suppress(Exception):  # a reference may fail in float64, in whatever way
-            self._widen(widened())
-        self._right = [_Expected.of(tensor, self._change) for tensor in self._answered()]
-
-    def _widen(self, answer: Callable[[Any], Answer]) -> None:
-        inputs = [tensors.widen(tensor) for tensor in self._drawn]
-        answer(tensors.rebuild(self._spec, inputs))
-        self._inputs, self._answer, self._change = inputs, answer, _WIDE_CHANGE
+        self._answer, self._inputs, self._other = answer, inputs, other
+        self._right = [_Expected.of(tensor, room) for tensor in self._answered()]
 
     def sample(self, end: float) -> list[list[float]]:
         """Bytes, hits and samples of each input that counts, in turn until the time is up."""
@@ -94,31 +97,30 @@ class _Sampler:
             for index, tally in tallies.items():
                 if time.monotonic() > end:
                     return list(tallies.values())
-                tally[1] += self._matters(index, places.randrange(self._drawn[index].numel()))
+                place = places.randrange(self._inputs[index].numel())
+                tally[1] += self._matters(index, place)
                 tally[2] += 1
         return list(tallies.values())
 
     def _worth_sampling(self) -> Iterator[tuple[int, float]]:
-        """Inputs whose bytes have to come from memory, and how many those are."""
-        sizes = [_stored_bytes(tensor) for tensor in self._drawn]
-        for index, tensor in enumerate(self._drawn):
-            earlier = self._drawn[:index]
-            small = sizes[index] < _LEAST_SHARE * sum(sizes)
-            if small or not tensor.numel() or not self._inputs[index].is_contiguous():
+        """Inputs whose bytes have to come from memory, and how many those are, as drawn."""
+        sizes = [_stored_bytes(tensor) for tensor in self._other]
+        for index, (tensor, size) in enumerate(zip(self._inputs, sizes, strict=True)):
+            if not size or size < _LEAST_SHARE * sum(sizes) or not tensor.is_contiguous():
                 continue
-            if any(_equal(tensor, one) for one in earlier) or _repeats(tensor):
+            if any(_equal(tensor, one) for one in self._inputs[:index]) or _repeats(tensor):
                 continue  # its bytes lie elsewhere too
             halves = _is_symmetric(tensor) or _is_symmetric(self._other[index])
-            yield index, sizes[index] / (2 if halves else 1)
+            yield index, size / (2 if halves else 1)
 
     def _matters(self, index: int, place: int) -> bool:
         """Whether the answer follows that element, to any value that might have been drawn."""
-        tensor, flat = self._drawn[index], self._inputs[index].view(-1)
-        was, drawn = flat[place].clone(), self._other[index].reshape(-1)[place]
+        flat, other = self._inputs[index].view(-1), self._other[index].reshape(-1)
+        was, drawn = flat[place].clone(), other[place]
         if drawn.to(was.dtype) == was:
             return False  # the generator draws nothing here
         try:
-            for value in (drawn, *_extremes(tensor)):
+            for value in (drawn, *_extremes(other)):
                 flat[place] = value
                 if self._follows():
                     return True
@@ -132,14 +134,14 @@ class _Sampler:
 
     def _answered(self) -> Answer:
         torch.manual_seed(0)
-        return self._answer(tensors.rebuild(self._spec, self._inputs))
+        return self._answer()
 
 
-def _extremes(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Values that other elements have: the largest and the smallest."""
-    comparable = tensor if tensor.dtype not in _NO_ORDER else tensor.to(torch.float32)
+def _extremes(flat: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Values that elements have: the largest and the smallest."""
+    comparable = flat.to(torch.float32) if flat.dtype in _NO_ORDER else flat
     for place in (comparable.argmax(), comparable.argmin()):
-        yield tensor.reshape(-1)[place].clone()
+        yield flat[place]
 
 
 _NO_ORDER = (torch.bool, torch.float8_e4m3fn, torch.float8_e5m2)
@@ -154,12 +156,12 @@ class _Expected:
     """None where it has no rounding."""
 
     @classmethod
-    def of(cls, answer: torch.Tensor, change: float) -> "_Expected":
+    def of(cls, answer: torch.Tensor, room: float) -> "_Expected":
         if not answer.dtype.is_floating_point:
             return cls(answer.clone(), None)
         wide = answer.to(torch.float64, copy=True)
         rms = wide.nan_to_num(0.0, 0.0, 0.0).square().mean().sqrt()
-        return cls(wide, change * (wide.abs() + rms))
+        return cls(wide, room * (wide.abs() + rms))
 
     def differs(self, found: torch.Tensor) -> bool:
         """Anywhere; what is infinite or not a number here tells nothing."""
