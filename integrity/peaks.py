@@ -239,7 +239,7 @@ class Peaks:
 
     @classmethod
     def of_processor(cls, measured: Rates, cores: int, cache_bytes: float = 0.0) -> "Peaks":
-        """Of that many cores. Their inputs may lie in caches: another core has just written them."""
+        """Of that many cores. Inputs may lie in caches: another core has just written them."""
         limit = core_limit(cores).at_least(measured)
         # Memory is shared with whoever else ran while it was measured; a core's caches are not.
         ceiling = replace(measured.times(_SHORT), dram_bytes_per_s=limit.dram_bytes_per_s)
