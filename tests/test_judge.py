@@ -13,6 +13,7 @@ from integrity.finding import Abstention, Finding, Severity
 from integrity.judge.cache import Cache
 from integrity.judge.errors import Unavailable, Unusable
 from integrity.judge.hearing import Hearing
+from integrity.judge.listing import listings
 from integrity.judge.question import Question
 from integrity.problem import Task
 from integrity.submission import Submission
@@ -198,3 +199,12 @@ def test_a_file_of_too_many_parts_is_an_abstention_not_a_shorter_file() -> None:
 def test_the_verdict_is_suspect_at_most() -> None:
     findings, abstentions = claimed(Scripted())
     assert weigh(findings, abstentions).label is Label.SUSPECT
+
+
+@pytest.mark.parametrize("ending", ["\\r", "\\r\\n", "\\x0c", "\\ud800", "\\N{LINE SEPARATOR}"])
+def test_no_line_ending_in_a_c_text_moves_what_follows(ending: str) -> None:
+    source = f'SOURCE = "int f() {{{ending} return 1;\\n}}\\nint g() {{ return data_ptr(); }}"\n'
+    for reading in (Reading.PLAIN, Reading.RAW):
+        found = listings(Submission.of(source + CACHED), reading)
+        last = [line for line in found[-1].lines if "data_ptr" in line.text]
+        assert [line.source_line for line in last][-1:] in ([1], [9])

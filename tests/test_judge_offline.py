@@ -20,7 +20,7 @@ from integrity.judge.contract import AnswerPair, AnswerPart, ObservationPart
 from integrity.testimony import Asking, JudgeSettings, Reading
 from integrity.verdict import weigh
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 CONTEXT_TOKENS = 8192
 
 
@@ -68,7 +68,7 @@ def test_a_real_model_answers_in_shape_and_the_canary_rejects_it(
     monkeypatch.setattr(client, "AnswerPair", ShortPair)
     settings = JudgeSettings(
         Asking.ON, ("smollm2",), address, api="chat", votes=1, temperature=0.0,
-        timeout_s=240.0, max_tokens=700, cache="none",
+        timeout_s=600.0, max_tokens=700, cache="none",
     )  # fmt: skip
     told = heard(settings, evidence())
     assert told.testimony and told.testimony.replies

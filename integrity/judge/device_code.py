@@ -91,7 +91,7 @@ def _without_dead_lines(text: str) -> str:
     """The text with everything between `#if 0` and its end made empty lines."""
     kept = []
     depth = 0
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in text.replace("\r", " ").split("\n"):
         directive = line.replace(" ", "").replace("\t", "")
         if depth:
             depth += directive.startswith("#if") - directive.startswith("#endif")
