@@ -10,8 +10,9 @@ import torch
 from integrity.worker import loading, serve, tensors, wire
 from integrity.worker.gate_page import BEAT, DONE, GATE, MOST_SPREAD
 
-_LEARNING = 8
-"""Calls after which it is known whether a kernel returns the same memory again and again."""
+_LEARNING, _LEARNING_BYTES = 8, 256 * 2**20
+"""Calls after which it is known whether a kernel returns the same memory again and again, and what
+outputs may be kept for that."""
 
 
 class CpuWorker(serve.Worker):
@@ -77,6 +78,8 @@ class Whereabouts:
             self._earlier.extend(self._window)
         else:
             self._earlier.clear()
+        while len(self._earlier) > 1 and sum(map(_size_bytes, self._earlier)) > _LEARNING_BYTES:
+            self._earlier.popleft()
         self._window = []
         self._seen = {address for found in self._earlier for address in self._own(found)}
 
@@ -107,6 +110,10 @@ class Whereabouts:
         """Addresses of the kernel's own memory: each slot's inputs are another's."""
         addresses = {tensor.data_ptr() for tensor in found if tensor.numel()}
         return {address for address in addresses if address not in self._inputs}
+
+
+def _size_bytes(found: list[torch.Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in found)
 
 
 def _dense(tensor: torch.Tensor) -> torch.Tensor:
