@@ -18,12 +18,14 @@ _TRIES = 5
 _SHARE_S = 0.1
 """About what one figure may take."""
 
-_LARGE_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}
+_LARGE_BYTES = {"cpu": 1 << 27, "cuda": 1 << 31}
 _CACHED_BYTES = {
     "cpu": (1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 22),
     "cuda": (1 << 23, 1 << 24, 1 << 25),
 }
-_EXTENT = {"cpu": 768, "cuda": 8192}
+_EXTENT = {"cpu": 256, "cuda": 8192}
+"""On a processor so small that a try fits between two turns of other processes."""
+
 _FLOATS = {
     "cpu": (torch.float32, torch.float64),
     "cuda": (torch.float32, torch.float64, torch.float16, torch.bfloat16),
