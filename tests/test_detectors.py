@@ -217,6 +217,12 @@ def test_a_busy_machine_does_not_make_clocks_disagree() -> None:
     assert ids(ClockAgreement(), fresh(*calls)) == []
 
 
+def test_nor_do_calls_that_the_machine_delayed_unseen() -> None:
+    """Waiting for a core that was taken before the call is in nobody's books."""
+    calls = [result(n, reported=1530.0, us=9000.0 if n % 3 else 1600.0) for n in range(12)]
+    assert ids(ClockAgreement(), fresh(*calls)) == []
+
+
 def test_nor_does_it_excuse_a_clock_that_stands_still() -> None:
     calls = [
         replace(result(call, us=5000.0, contended_us=4050.0), reported=Reported(0.1))
