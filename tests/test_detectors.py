@@ -219,7 +219,10 @@ def test_a_busy_machine_does_not_make_clocks_disagree() -> None:
 
 def test_nor_do_calls_that_the_machine_delayed_unseen() -> None:
     """Waiting for a core that was taken before the call is in nobody's books."""
-    calls = [result(n, reported=1530.0, us=9000.0 if n % 3 else 1600.0) for n in range(12)]
+    calls = [
+        replace(result(n, us=9000.0 if n % 3 else 1600.0), reported=Reported(1530.0))
+        for n in range(12)
+    ]
     assert ids(ClockAgreement(), fresh(*calls)) == []
 
 
