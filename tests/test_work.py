@@ -62,7 +62,8 @@ def test_every_element_of_a_dense_input_is_read(zygote: Zygote) -> None:
     ],
 )
 def test_an_element_that_could_have_mattered_is_read(zygote: Zygote, body: str) -> None:
-    assert work(zygote, body, MATRIX).read_bytes == BYTES
+    """By a sample of them: one that would not have mattered in any draw may be among it."""
+    assert 0.9 * BYTES <= work(zygote, body, MATRIX).read_bytes <= BYTES
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,11 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
             entry[1] += elements
         return given
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Saying so costs an import of the whole compiler, a second and more."""
+        return False
+
     def around(self, kernel: loading.Kernel) -> loading.Kernel:
         """The same kernel, watched in its first calls."""
 
