@@ -95,7 +95,9 @@ def ids(detector: Detector, seen: Evidence) -> list[str]:
 
 
 HONEST = fresh(*(result(call) for call in range(6)))
-DYNAMIC = [detector for detector in DETECTORS if detector.id != "static"]
+DOCUMENTED = [detector for detector in DETECTORS if detector.id != "static"]
+DYNAMIC = [detector for detector in DOCUMENTED if detector.id != "judge"]
+"""Those that read runs; the judge reads a testimony, and is silent where nobody asked for one."""
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_a_detector_that_saw_nothing_abstains(detector: Detector) -> None:
         list(detector.detect(nothing))
 
 
-@pytest.mark.parametrize("detector", DYNAMIC, ids=lambda detector: detector.id)
+@pytest.mark.parametrize("detector", DOCUMENTED, ids=lambda detector: detector.id)
 def test_a_detector_says_what_it_misses_and_where_it_comes_from(detector: Detector) -> None:
     assert "Known misses:" in (type(detector).__doc__ or "")
     assert "Source:" in (type(detector).__doc__ or "")
