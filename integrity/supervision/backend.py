@@ -119,13 +119,13 @@ class Device(Protocol):
         """Dedicated memory that travels to a worker as a descriptor."""
         ...
 
-    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int) -> Outputs:
-        """Where the outputs of the worker with that process id will be found."""
+    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int, inputs: Any) -> Outputs:
+        """Where the outputs of the worker with that process id will be found; `inputs` is the block
+        of its inputs."""
         ...
 
-    def gate(self, warms: bool) -> Gate:
-        """A closed gate of its own for one worker. `warms`: a null's, whose output has to be as
-        warm as one that was just computed."""
+    def gate(self) -> Gate:
+        """A closed gate of its own for one worker."""
         ...
 
     def width(self, net_us: float, fixed_us: float) -> int:
@@ -175,7 +175,7 @@ class CpuGate:
         return timeout_s
 
     def call(
-        self, number: int, subject: Subject, inputs: Buffers, outputs: Outputs, timeout_s: float
+        self, number: int, subject: Subject, inputs: Buffers, outputs: Returned, timeout_s: float
     ) -> Passage | None:
         tree = subject.tree
         outputs.look_at()
@@ -267,10 +267,10 @@ class CpuBackend:
     def block(self, size_bytes: int) -> HostBlock:
         return HostBlock(size_bytes)
 
-    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int) -> Returned:
+    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int, inputs: Block) -> Returned:
         return Returned(pid, tensors, slots)
 
-    def gate(self, warms: bool) -> CpuGate:
+    def gate(self) -> CpuGate:
         return CpuGate()
 
     def width(self, net_us: float, fixed_us: float) -> int:

@@ -1,18 +1,14 @@
-"""One worker's input or output block: slots with guard bands, poison, snapshots, damage."""
+"""One worker's inputs: guard bands, veiled bytes, damage; and what its outputs are asked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from integrity.supervision.memory import ITEM_BYTES, Block, Bytes, Tensor, lay_out
+from integrity.supervision.memory import Block, Bytes, Tensor, lay_out
 
 if TYPE_CHECKING:
     from integrity.supervision.backend import Device
-
-_GLIMPSE_BYTES = 2048
-"""Read at secret places the moment a worker says done: freezing it takes tens of microseconds,
-in which a small kernel could still finish."""
 
 _VEILED_BYTES = 2048
 """Input bytes that are wrong until the gate opens: work done before then is wasted."""
@@ -21,7 +17,8 @@ _PIECE = 1 << 26
 
 
 class Outputs(Protocol):
-    """What one worker's calls put out, however the supervisor gets to see it."""
+    """What one worker's calls put out, read where the worker has it. The table in `block` and what
+    a gate asks for are between a device's worker, gate and outputs."""
 
     @property
     def slots(self) -> list[tuple[Tensor, ...]]: ...
@@ -29,38 +26,29 @@ class Outputs(Protocol):
     @property
     def block(self) -> Block: ...
 
-    @property
-    def copied(self) -> bool:
-        """The worker copies its output into `block`; else it says there where it left it."""
+    def use(self, slots: range) -> None:
+        """Which slots the next call uses."""
         ...
 
-    def use(self, slots: range) -> None: ...
+    def learn(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        """What the worker says of its memory; the descriptors are this object's from now on."""
+        ...
 
-    def poison(self) -> None: ...
+    def late_bytes(self) -> int:
+        """Bytes that changed since done."""
+        ...
 
-    def look_at(self) -> tuple[Any, Any]: ...
+    def outputs(self) -> list[list[Bytes]]:
+        """The used slots' tensors as they were at done, until the next call."""
+        ...
 
-    def glimpse(self) -> None: ...
-
-    def first_snapshot(self) -> None: ...
-
-    def late_bytes(self) -> int: ...
-
-    def outputs(self) -> list[list[Bytes]]: ...
-
-    def untouched_shares(self) -> list[float]: ...
-
-    def guard_bytes(self) -> int: ...
+    def close(self) -> None:
+        """Give the memory back."""
+        ...
 
 
 class Buffers:
-    """A block cut into equal slots. Between calls only the slots in use are looked at.
-
-    Outputs are poisoned and compared with copies; inputs with what was written. The copies are
-    kept from call to call: fresh memory costs page faults.
-    """
-
-    copied = True
+    """A block cut into equal slots. Between calls only the slots in use are looked at."""
 
     def __init__(self, device: "Device", tensors: Sequence[Tensor], slots: int) -> None:
         self.slots: list[tuple[Tensor, ...]] = []
@@ -73,8 +61,6 @@ class Buffers:
         self._pool = device.pool
         self.block = device.block(self._ends[-1])
         self._random = np.random.Generator(np.random.SFC64())
-        self._poison: Bytes | None = None
-        self._first: Bytes | None = None
         self._written: Sequence[Sequence[Bytes]] = ()
         self._guards: dict[range, Any] = {}
         self.use(range(1))
@@ -84,18 +70,8 @@ class Buffers:
         self._used = slots
         self._range = slice(self._ends[slots.start], self._ends[slots.stop])
 
-    def poison(self) -> None:
-        """Random bytes over tensors and guard bands, and a copy of them."""
-        place = self.block.bytes[self._range]
-        for start in range(0, place.size, self._pool.size // 2):
-            piece = place[start : start + self._pool.size // 2]
-            pool, shift = self._cut(piece.size)
-            self._xp.bitwise_xor(pool, shift, out=piece)
-        self._poison = self._copy(self._poison)
-        self._guarded = self.block.bytes[self._guard_places()]
-
     def poison_guards(self) -> None:
-        """The same for the guard bands alone, where the tensors will be overwritten anyway."""
+        """Random bytes over the guard bands, the tensors will be overwritten anyway."""
         guards = self._guard_places()
         pool, shift = self._cut(guards.size)
         self._guarded = pool ^ shift
@@ -153,62 +129,6 @@ class Buffers:
         self.block.bytes[tensor.place] = spoiled
         return places + tensor.offset, right
 
-    def look_at(self) -> tuple[Any, Bytes]:
-        """Secret places in the used range for whoever takes the glimpse, and where it goes."""
-        size = self._range.stop - self._range.start
-        places = self._range.start + self._random.integers(0, size, _GLIMPSE_BYTES)
-        self._places = self._xp.asarray(places)
-        self._glimpsed = self._xp.empty(_GLIMPSE_BYTES, dtype=np.uint8)
-        return self._places, self._glimpsed
-
-    def glimpse(self) -> None:
-        """A few bytes, at once."""
-        self._glimpsed = self.block.bytes[self._places]
-
-    def first_snapshot(self) -> None:
-        """All bytes at done."""
-        self._first = self._copy(self._first)
-
-    def _copy(self, copy: Bytes | None) -> Bytes:
-        """The used range, in a copy of the block that is made once."""
-        if copy is None:
-            copy = self._xp.empty(self.block.size_bytes, dtype=np.uint8)
-        copy[self._range] = self.block.bytes[self._range]
-        return copy
-
-    def late_bytes(self) -> int:
-        """Bytes that changed since done, seen by the glimpse or by looking again now."""
-        first = self._seen()
-        early = int((self._glimpsed != first[self._places]).sum())
-        return early + self._differing(first[self._range], self._range)
-
-    def _seen(self) -> Bytes:
-        assert self._first is not None, "no snapshot was taken"
-        return self._first
-
-    def outputs(self) -> list[list[Bytes]]:
-        """The used slots' tensors as the first snapshot saw them, until the next is taken."""
-        first = self._seen()
-        return [[first[t.place] for t in self.slots[s]] for s in self._used]
-
-    def untouched_shares(self) -> list[float]:
-        """For each used slot, the largest share of a tensor that still holds the poison."""
-        return [
-            max((self._untouched(t) for t in self.slots[slot]), default=0.0) for slot in self._used
-        ]
-
-    def _untouched(self, tensor: Tensor) -> float:
-        """Share of elements that still hold it. One-byte dtypes can hit it by chance."""
-        item = ITEM_BYTES[tensor.dtype]
-        if tensor.size_bytes == 0 or item == 1 or self._poison is None:
-            return 0.0
-        before, after = (copy[tensor.place] for copy in (self._poison, self._seen()))
-        same = sum(
-            int(_same_words(before[piece], after[piece], item).sum())
-            for piece in _pieces(tensor.size_bytes)
-        )
-        return same * item / tensor.size_bytes
-
     def guard_bytes(self) -> int:
         """Guard-band bytes of the used slots that are not what they were."""
         guards = self._guard_places()
@@ -237,8 +157,3 @@ class Buffers:
 
 def _pieces(size: int) -> list[slice]:
     return [slice(start, start + _PIECE) for start in range(0, size, _PIECE)]
-
-
-def _same_words(before: Bytes, after: Bytes, item_bytes: int) -> Any:
-    word = f"u{item_bytes}"
-    return before.view(word) == after.view(word)

@@ -57,7 +57,7 @@ class Checker:
             reference_error=found.reference_error,
             constant=found.constant,
             copies_input=wrong and self._copies(outputs[0], raw),
-            untouched_share=turn.untouched[number],
+            untouched_share=0.0,
             matches_call=self._stale(outputs, answer) if wrong else None,
             digest=digest_of(outputs),
             reference_digest=answer.digest,
@@ -88,6 +88,5 @@ def _folded(checks: Sequence[Check]) -> tuple[Check, ...]:
     right = [check for check in checks if not check.wrong]
     if right:
         worst = max(right, key=lambda check: check.error)
-        untouched = max(check.untouched_share for check in right)
-        wrong.append(replace(worst, untouched_share=untouched))
+        wrong.append(worst)
     return tuple(wrong)

@@ -1,20 +1,14 @@
-"""Outputs on a processor: read where the worker returned them.
-
-A copy of the output as part of the window, its cost calibrated out, would be a cost that a worker
-can save: it writes straight into the shared block, and the calibration takes off what never was.
-So nothing is copied. The worker says where its outputs lie, and the supervisor reads them there,
-from a process that is frozen.
-"""
+"""Outputs on a processor: read from the worker's process, which is frozen."""
 
 import ctypes
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from integrity.supervision.memory import ITEM_BYTES, Bytes, HostBlock, Tensor, lay_out
-from integrity.worker.gate_page import MOST_SPREAD
+from integrity.supervision.memory import ITEM_BYTES, Block, Bytes, Tensor, lay_out
+from integrity.supervision.whereabouts import Unreadable, Whereabouts, Words, span_bytes
 
 _GLIMPSES = 16
 """Elements of each output looked at before the worker is frozen: 1 us each."""
@@ -22,56 +16,51 @@ _GLIMPSES = 16
 _PIECE = 1 << 26
 _MAX_READ = 1 << 30
 
-Words = npt.NDArray[np.int64]
-
-
-class Unreadable(Exception):
-    """What the worker returned is not memory that can be read."""
-
 
 class Returned:
-    """One worker's outputs. For each slot and tensor it is told an address and strides."""
-
-    copied = False
+    """One worker's outputs."""
 
     def __init__(self, pid: int, tensors: Sequence[Tensor], slots: int) -> None:
         self.slots = [tuple(tensors)] * slots
         self._pid = pid
-        self._stride = sum(1 + len(tensor.shape) for tensor in tensors)
-        self.block = HostBlock(8 * self._stride * slots)
-        self._words: Words = self.block.bytes.view(np.int64)
+        self._whereabouts = Whereabouts(tensors, slots)
         self._laid, self._end = lay_out(tensors)
         self._random = np.random.Generator(np.random.SFC64())
         self._copies: dict[int, Bytes] = {}
         self._scratch = np.empty(0, dtype=np.uint8)
         self.use(range(1))
 
+    @property
+    def block(self) -> Block:
+        return self._whereabouts.block
+
     def use(self, slots: range) -> None:
-        """Which slots the next call uses."""
         self._used = slots
+        self._whereabouts.forget()
 
-    def poison(self) -> None:
-        """Its memory is the worker's own, and does not exist yet."""
-        self._words[:] = 0
+    def learn(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        """Everything it needs to know is in the table."""
+        for descriptor in descriptors:
+            os.close(descriptor)
 
-    def look_at(self) -> tuple[list[list[Words]], Bytes]:
-        """Secret elements for whoever takes the glimpse: an index a row."""
+    def look_at(self) -> None:
+        """Choose secret elements for the glimpse: an index a row."""
         self._places = [
             [self._random.integers(0, extent, _GLIMPSES) for extent in tensor.shape]
             for tensor in self._laid
         ]
-        return self._places, self._scratch
 
     def glimpse(self) -> None:
         """A few elements of the last slot's outputs, at once."""
-        self._told = self._words.copy()
+        self._whereabouts.take()
         self._glimpsed = [
             self._read_at(number) if tensor.size_bytes else b""
             for number, tensor in enumerate(self._laid)
         ]
 
     def _read_at(self, number: int) -> bytes:
-        tensor, (address, strides) = self._laid[number], self._where(self._used[-1], number)
+        tensor = self._laid[number]
+        address, strides = self._whereabouts.of(self._used[-1], number)
         item = ITEM_BYTES[tensor.dtype]
         offsets = np.zeros(_GLIMPSES, dtype=np.int64)
         for index, stride in zip(self._places[number], strides, strict=True):
@@ -114,27 +103,14 @@ class Returned:
         """The used slots' tensors as the first snapshot saw them, until the next is taken."""
         return [[self._copies[slot][t.place] for t in self._laid] for slot in self._used]
 
-    def untouched_shares(self) -> list[float]:
-        """Nothing was poisoned."""
-        return [0.0 for _ in self._used]
-
-    def guard_bytes(self) -> int:
-        """Nor guarded."""
-        return 0
-
-    def _where(self, slot: int, number: int) -> tuple[int, Words]:
-        """What the worker said at done of a tensor: its address, and its strides in elements."""
-        start = slot * self._stride + sum(1 + len(t.shape) for t in self._laid[:number])
-        rank = len(self._laid[number].shape)
-        return int(self._told[start]), self._told[start + 1 : start + 1 + rank]
+    def close(self) -> None:
+        self._whereabouts.close()
 
     def _read(self, slot: int, number: int) -> Bytes:
         """A tensor's elements in their order, without gaps. Good until the next one is read."""
-        tensor, (address, strides) = self._laid[number], self._where(slot, number)
+        tensor, (address, strides) = self._laid[number], self._whereabouts.of(slot, number)
         item = ITEM_BYTES[tensor.dtype]
-        span = span_bytes(tensor.shape, [int(stride) for stride in strides], item)
-        if span > max(tensor.size_bytes * MOST_SPREAD, item):
-            raise Unreadable("returned a tensor that is spread too far")
+        span = span_bytes(tensor, [int(stride) for stride in strides])
         if self._scratch.size < span:
             self._scratch = np.empty(span, dtype=np.uint8)
         found = self._scratch[:span]
@@ -148,20 +124,6 @@ class Returned:
             found.view(f"V{item}"), tensor.shape, steps, writeable=False
         )
         return np.ascontiguousarray(seen).reshape(-1).view(np.uint8)
-
-
-def span_bytes(shape: Sequence[int], strides: Sequence[int], item_bytes: int) -> int:
-    """From a tensor's first byte to behind its last.
-
-    Raises:
-        Unreadable: a stride is negative, which no tensor's is.
-    """
-    if min(strides, default=0) < 0:
-        raise Unreadable("returned a tensor with negative strides")
-    if 0 in shape:
-        return 0
-    last = sum((extent - 1) * stride for extent, stride in zip(shape, strides, strict=True))
-    return (last + 1) * item_bytes
 
 
 def _differing(before: Bytes, now: Bytes) -> int:

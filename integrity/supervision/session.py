@@ -14,7 +14,7 @@ from integrity.supervision.buffers import Buffers
 from integrity.supervision.endings import WorkerDied, WorkerRaised, timed_out
 from integrity.supervision.memory import Block, Bytes, as_layouts
 from integrity.supervision.oracle import Oracle
-from integrity.supervision.returned import Unreadable
+from integrity.supervision.whereabouts import Unreadable
 from integrity.supervision.workers import Worker
 from integrity.trace import Trace
 
@@ -41,7 +41,6 @@ class Turn:
     outputs: list[list[Bytes]]
     """First snapshot: the tensors of each call in the window."""
 
-    untouched: list[float]
     observed: Observed
     reported: Reported
 
@@ -62,7 +61,7 @@ class Session:
         self._device = device
         self._worker = worker
         self._tree = worker.tree
-        self._gate = device.gate(warms=role is Role.NULL)
+        self._gate = device.gate()
         self._spec = oracle.spec
         self._read_only = read_only
         self._layouts = (oracle.inputs, oracle.outputs, slots)
@@ -73,7 +72,7 @@ class Session:
     def _allocate(self) -> None:
         inputs, outputs, slots = self._layouts
         self._inputs = Buffers(self._device, inputs, slots)
-        self._outputs = self._device.outputs(self._worker.pid, outputs, slots)
+        self._outputs = self._device.outputs(self._worker.pid, outputs, slots, self._inputs.block)
 
     def load(self, message: dict[str, Any], descriptors: Sequence[int], timeout_s: float) -> None:
         """Load the kernel and map the memory.
@@ -93,7 +92,8 @@ class Session:
 
     def _map(self) -> None:
         descriptors = [block.descriptor for block in self._blocks()]
-        self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
+        reply = self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
+        self._outputs.learn(reply, [])
 
     def _move(self) -> None:
         """New memory for inputs and outputs. What the worker holds of the old stays its own."""
@@ -161,7 +161,7 @@ class Session:
             resume_us=passage.resume_us,
             checks=(),
             late_bytes=self._outputs.late_bytes(),
-            guard_bytes=self._outputs.guard_bytes() + self._inputs.guard_bytes(),
+            guard_bytes=self._inputs.guard_bytes(),
             changed_inputs=self._inputs.changed_tensors(),
             cpu_us=passage.cpu_us,
             idle_cpu_us=max(0, self._tree.clock().ran_ns - done.ran_ns) / 1e3,
@@ -171,7 +171,6 @@ class Session:
         )
         return Turn(
             outputs=self._outputs.outputs(),
-            untouched=self._outputs.untouched_shares(),
             observed=observed,
             reported=_reported(reply),
         )
@@ -186,40 +185,48 @@ class Session:
         self._tree.thaw()
         order = {"do": "call", "k": self._number, "slots": list(used), "site": call.site}
         self._worker.tell(order)
+        self._heard = []
         armed = self._worker.has_spoken(self._gate.patience(timeout_s))
         if armed:
-            self._worker.hear(timeout_s)
-        self._heard = [] if not armed else [{"armed": self._number}]
+            self._hear(1, timeout_s)
         time.sleep(call.gap_us / 1e6)
         if armed:
             self._tree.freeze()
         return armed
 
     def _fill(self, used: range, raws: Sequence[list[Bytes]]) -> None:
-        """Poison everything, then write the inputs."""
+        """Poison what surrounds the inputs, and write them."""
         self._inputs.use(used)
         self._outputs.use(used)
-        self._outputs.poison()
         self._inputs.poison_guards()
         self._inputs.write(raws)
 
     def _settle(self, call: Call, timeout_s: float) -> dict[str, Any]:
         """Let it say what it has to say, and give late writers time to betray themselves."""
         self._tree.thaw()
-        while len(self._heard) < 2:
-            self._heard.append(self._worker.hear(timeout_s))
+        self._hear(2, timeout_s)
         time.sleep((random.uniform(*_SETTLE_US) + call.gap_us) / 1e6)
-        # Copied in a window of several, an output buffer may have served them all.
-        if self._outputs.copied and len(call.inputs) == 1:
-            self._worker.ask({"do": "look_again"}, timeout_s)
         self._tree.freeze()
         return self._heard[1]
 
     def _listen(self) -> bool:
         """First it says that it is armed, then that it is done."""
         while len(self._heard) < 2 and self._worker.has_spoken():
-            self._heard.append(self._worker.hear(_HEAR_S))
+            self._note(_HEAR_S)
         return len(self._heard) == 2
+
+    def _hear(self, words: int, timeout_s: float) -> None:
+        """Wait until it has said so much of this call."""
+        until = time.monotonic() + timeout_s
+        while len(self._heard) < words:
+            self._note(max(until - time.monotonic(), 0.001))
+
+    def _note(self, timeout_s: float) -> None:
+        """Its next message: of the call, or of memory that it lends before it arms."""
+        message, descriptors = self._worker.hear_with(timeout_s)
+        self._outputs.learn(message, descriptors)
+        if "lent" not in message:
+            self._heard.append(message)
 
     def trace(self) -> Trace:
         """What its framework did, as it says; an incomplete one where it says nothing."""
@@ -254,9 +261,9 @@ class Session:
         self._give_back()
 
     def _give_back(self) -> None:
-        for block in (self._inputs.block, self._outputs.block):
+        for memory in (self._inputs.block, self._outputs):
             with contextlib.suppress(BufferError):
-                block.close()
+                memory.close()
 
 
 def _reported(reply: dict[str, Any]) -> Reported:

@@ -74,6 +74,13 @@ class Worker:
 
     def hear(self, timeout_s: float) -> wire.Message:
         """The worker's next message, as `ask`."""
+        message, descriptors = self.hear_with(timeout_s)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return message
+
+    def hear_with(self, timeout_s: float) -> tuple[wire.Message, list[int]]:
+        """The same, and what came with it: the caller's to close."""
         try:
             message, descriptors = wire.receive(self.control, timeout_s)
         except TimeoutError:
@@ -81,11 +88,11 @@ class Worker:
             raise timed_out(timeout_s) from None
         except wire.WireError:
             raise self._died() from None
-        for descriptor in descriptors:  # a worker has nothing to give
-            os.close(descriptor)
         if "error" in message:
+            for descriptor in descriptors:
+                os.close(descriptor)
             raise WorkerRaised(str(message["error"]), str(message.get("trace", "")))
-        return message
+        return message, descriptors
 
     def has_spoken(self, within_s: float = 0.0) -> bool:
         """Whether a message, or its end, is waiting to be heard, or will be within that time."""

@@ -11,23 +11,14 @@ import torch
 from cuda.bindings import driver
 
 from integrity.worker import loading, serve, tensors, wire
-from integrity.worker.gate_words import DONE, GATE, PRELUDE, PREPARED
+from integrity.worker.gate_words import DONE, GATE
+from integrity.worker.lending import LENDABLE, POSIX, Lender, checked
+from integrity.worker.whereabouts import Whereabouts
 
-_POSIX = driver.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
 _DEVICE = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
 _READ = driver.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READ
 _READ_WRITE = driver.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READWRITE
 _AT_LEAST = driver.CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ
-
-
-class DriverError(Exception):
-    """A call of the driver's failed."""
-
-
-def _checked(result: tuple[Any, ...]) -> Any:
-    if int(result[0]) != 0:
-        raise DriverError(str(result[0]))
-    return result[1] if len(result) == 2 else result[1:]
 
 
 class _Memory:
@@ -48,14 +39,15 @@ class Block(tensors.Block):
 
     def __init__(self, descriptor: int, size_bytes: int, writable: bool = True) -> None:
         torch.cuda.current_stream().synchronize()  # makes the context current
-        handle = _checked(driver.cuMemImportFromShareableHandle(descriptor, _POSIX))
-        self.address = int(_checked(driver.cuMemAddressReserve(size_bytes, 0, 0, 0)))
-        _checked(driver.cuMemMap(self.address, size_bytes, 0, handle, 0))
+        self.size_bytes = size_bytes
+        handle = checked(driver.cuMemImportFromShareableHandle(descriptor, POSIX))
+        self.address = int(checked(driver.cuMemAddressReserve(size_bytes, 0, 0, 0)))
+        checked(driver.cuMemMap(self.address, size_bytes, 0, handle, 0))
         access = driver.CUmemAccessDesc()
         access.location.type = _DEVICE
         access.location.id = torch.cuda.current_device()
         access.flags = _READ_WRITE if writable else _READ
-        _checked(driver.cuMemSetAccess(self.address, size_bytes, [access], 1))
+        checked(driver.cuMemSetAccess(self.address, size_bytes, [access], 1))
         self._all = torch.as_tensor(_Memory(self.address, size_bytes), device="cuda")
 
     def tensor(self, layout: dict[str, Any]) -> torch.Tensor:
@@ -74,8 +66,8 @@ class HostPage(tensors.Block):
         super().__init__(descriptor, size_bytes)
         mapped = self.address
         flags = driver.CU_MEMHOSTREGISTER_DEVICEMAP | driver.CU_MEMHOSTREGISTER_PORTABLE
-        _checked((*driver.cuMemHostRegister(mapped, size_bytes, flags), None))
-        self.address = int(_checked(driver.cuMemHostGetDevicePointer(mapped, 0)))
+        checked((*driver.cuMemHostRegister(mapped, size_bytes, flags), None))
+        self.address = int(checked(driver.cuMemHostGetDevicePointer(mapped, 0)))
 
 
 class CudaWorker(serve.Worker):
@@ -86,100 +78,87 @@ class CudaWorker(serve.Worker):
 
     def __init__(self, control: socket.socket, scratch: Path) -> None:
         super().__init__(control, scratch)
+        torch.cuda.memory._set_allocator_settings(LENDABLE)
         # Before anybody asks: the workers of an experiment then do it side by side.
         torch.zeros(1, device=self.device)
         torch.cuda.synchronize()
-        self._last: tuple[Any, list[torch.Tensor]] = (None, [])
 
     def _finish(self) -> None:
         torch.cuda.synchronize()
 
     def _attach_gate(self, descriptors: list[int], message: wire.Message) -> tensors.Block:
         sizes = message["sizes"]
+        inputs = Block(descriptors[0], sizes[0], writable=not message["read_only"])
+        table = tensors.Block(descriptors[1], sizes[1])
+        words = memoryview(table.bytes).cast("q")
+        self._lender = Lender(words, inputs, shares=self._ready is not None)
         self._words = Block(descriptors[2], sizes[2]).address
         self._page = HostPage(descriptors[3], sizes[3])
-        self._outputs = Block(descriptors[1], sizes[1])
-        return Block(descriptors[0], sizes[0], writable=not message["read_only"])
+        return inputs
 
     def _slot(
         self, spec: tensors.Spec, arguments: list[torch.Tensor], outputs: list[wire.Message]
     ) -> tuple[Any, ...]:
-        return tensors.rebuild(spec, arguments), [self._outputs.tensor(each) for each in outputs]
+        return tensors.rebuild(spec, arguments), list(map(tensors.form_of, outputs))
 
     def _call(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        slots = [self._slots[index] for index in message["slots"]]
+        slots = [(index, *self._slots[index]) for index in message["slots"]]
         call = _benchmark_kernel if message["site"] == "benchmark" else _check_correctness
-        number = message["k"]
-        if self._ready is not None:
-            self._warm(number)
+        number, lender = message["k"], self._lender
+        lender.next_window(len(slots))
         self._await(self._words + GATE, number)
         start, end = (
             torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             for _ in range(2)
         )
         try:
-            returned = call(self._kernel, slots, start, end)
+            returned = call(self._kernel, slots, start, end, lender)
+            lender.lend(self._control)
         finally:
             self._tell(self._page.address + DONE, number)
         wire.send(self._control, {"armed": number})
         torch.cuda.synchronize()
-        self._last = (returned, slots[-1][1])
         elapsed_us = start.elapsed_time(end) * 1e3
         return {
             "done": number,
             "elapsed_us": elapsed_us,
             "kernel_us": elapsed_us,
-            "aliases": serve.aliases(slots[0][0], returned),
+            "aliases": serve.aliases(slots[0][1], returned),
             "threads": serve.count("/proc/self/task"),
         }
 
-    def _look_again(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
-        """Copy the last call's output out once more: it must not have changed since."""
-        copy_out(*self._last)
-        return {"looked": True}
-
-    def _warm(self, number: int) -> None:
-        """The null's output is written after the flush, as one that was just computed is."""
-        self._await(self._words + PRELUDE, number)
-        for tensor in self._ready or ():
-            tensor.fill_(number % 7)
-        self._tell(self._page.address + PREPARED, number)
-
     def _await(self, address: int, number: int) -> None:
         stream = torch.cuda.current_stream().cuda_stream
-        _checked((*driver.cuStreamWaitValue32(stream, address, number, _AT_LEAST), None))
+        checked((*driver.cuStreamWaitValue32(stream, address, number, _AT_LEAST), None))
 
     def _tell(self, address: int, number: int) -> None:
         stream = torch.cuda.current_stream().cuda_stream
-        _checked((*driver.cuStreamWriteValue32(stream, address, number, 0), None))
+        checked((*driver.cuStreamWriteValue32(stream, address, number, 0), None))
 
 
-def copy_out(returned: Any, results: list[torch.Tensor]) -> None:
-    """Put the tensors of an output where they belong."""
-    found = serve.outputs_like(returned, [(result.shape, result.dtype) for result in results])
-    for tensor, result in zip(found, results, strict=True):
-        result.copy_(tensor)
-
-
-def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any], start: Any, end: Any) -> Any:
+def _benchmark_kernel(
+    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, where: Whereabouts
+) -> Any:
     """A call site that looks like a benchmark's loop."""
     returned = None
     with torch.no_grad():
         start.record()
-        for inputs, results in slots:
+        for slot, inputs, results in slots:
             returned = kernel(inputs)
-            copy_out(returned, results)
+            where.tell(slot, returned, results)
         end.record()
     return returned
 
 
-def _check_correctness(kernel: loading.Kernel, slots: list[Any], start: Any, end: Any) -> Any:
+def _check_correctness(
+    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, where: Whereabouts
+) -> Any:
     """A call site that looks like a correctness check's; it does the same."""
     start.record()
     with torch.no_grad():
         output_new = None
-        for inputs, results in slots:
+        for slot, inputs, results in slots:
             output_new = kernel(inputs)
-            copy_out(output_new, results)
+            where.tell(slot, output_new, results)
     end.record()
     return output_new

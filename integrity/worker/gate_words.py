@@ -1,9 +1,9 @@
 """Offsets in bytes of the words of 32 bits in a device gate's memory: what each holds is the number
 of the last call that got so far.
 
-What the worker waits for is in the device's memory, a cache line each; what it says is in a page of
+What the worker waits for is in the device's memory, and what it says is in a page of
 the host's: a stream of the supervisor's that waited on the device would hold up the worker's.
 """
 
-GATE, PRELUDE = 0, 128
-DONE, PREPARED = 0, 128
+GATE = 0
+DONE = 0

@@ -163,7 +163,7 @@ class Worker:
             forms = map(tensors.form_of, message["slots"][0]["outputs"])
             self._ready = [torch.zeros(s, dtype=d, device=self.device) for s, d in forms]
             self._kernel = lambda inputs: self._ready
-        return {"mapped": True}
+        return {"mapped": True, "inputs_at": inputs.address}
 
     def _attach_gate(self, descriptors: list[int], message: wire.Message) -> tensors.Block:
         """The blocks of outputs and gate for itself; gives the block of inputs."""

@@ -13,7 +13,7 @@ from typing import Any
 
 MAX_BYTES = 16 * 2**20
 _HEADER = struct.Struct("!I")
-_MAX_DESCRIPTORS = 8
+MAX_DESCRIPTORS = 250
 
 Message = dict[str, Any]
 
@@ -67,7 +67,7 @@ def _wait_at_most(peer: socket.socket, until: float | None) -> None:
 def _header(peer: socket.socket, until: float | None) -> tuple[bytes, list[int]]:
     try:
         start, ancillary, _, _ = peer.recvmsg(
-            _HEADER.size, socket.CMSG_SPACE(_MAX_DESCRIPTORS * array.array("i").itemsize)
+            _HEADER.size, socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
         )
     except ConnectionError as error:
         raise WireError(str(error)) from error

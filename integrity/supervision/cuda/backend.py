@@ -12,11 +12,11 @@ from integrity.errors import CannotJudge
 from integrity.run import Run
 from integrity.supervision.apart import apart
 from integrity.supervision.backend import Device
-from integrity.supervision.buffers import Buffers
 from integrity.supervision.cuda.driver import Allocation, Driver, open_driver
 from integrity.supervision.cuda.gate import CudaGate
 from integrity.supervision.cuda.mps import Mps, MpsUnavailable
 from integrity.supervision.cuda.nvml import Guard, NvmlUnavailable
+from integrity.supervision.cuda.returned import CudaReturned
 from integrity.supervision.memory import Tensor
 from integrity.supervision.workers import Zygote
 
@@ -52,13 +52,15 @@ class CudaDevice:
     def block(self, size_bytes: int) -> Allocation:
         return self._driver.allocate(size_bytes)
 
-    def outputs(self, pid: int, tensors: Sequence[Tensor], slots: int) -> Buffers:
-        return Buffers(self, tensors, slots)
+    def outputs(
+        self, pid: int, tensors: Sequence[Tensor], slots: int, inputs: Allocation
+    ) -> CudaReturned:
+        return CudaReturned(self._driver, tensors, slots, inputs)
 
-    def gate(self, warms: bool) -> CudaGate:
+    def gate(self) -> CudaGate:
         if self._guard is None:
-            return CudaGate(self._driver, warms)
-        return CudaGate(self._driver, warms, self._guard.disturbance)
+            return CudaGate(self._driver)
+        return CudaGate(self._driver, self._guard.disturbance)
 
     def width(self, net_us: float, fixed_us: float) -> int:
         """So many that what the window costs by itself is 2 % of it."""

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 from integrity.errors import CannotJudge
 from integrity.supervision.memory import Block, Bytes
 
@@ -37,6 +39,15 @@ class Driver(Protocol):
         """Memory that can be passed on as a descriptor."""
         ...
 
+    def borrow(self, descriptor: int, size_bytes: int) -> Allocation:
+        """Memory that another process made and exported, for reading. Its `close` leaves it to
+        the other."""
+        ...
+
+    def pinned(self, count: int) -> Any:
+        """So many words of 64 bits on the host that the device can read; NumPy's."""
+        ...
+
     def free_bytes(self) -> int: ...
 
     def flush(self) -> None:
@@ -53,8 +64,8 @@ class Driver(Protocol):
         """Ready to launch: stamp, put the right bytes in place, write the gate's word."""
         ...
 
-    def closing(self, block: Bytes, places: Any, seen: Bytes) -> Callable[[], None]:
-        """Ready to launch: read these places, stamp."""
+    def closing(self, targets: Any, seen: Bytes) -> Callable[[], None]:
+        """Ready to launch: read the bytes at these addresses, but for 0; stamp."""
         ...
 
     def elapsed_us(self) -> float:
@@ -86,10 +97,12 @@ extern "C" __global__ void unveil(unsigned long long* stamp, unsigned char* bloc
   __syncthreads();
   if (threadIdx.x == 0) { *(volatile unsigned int*)gate = number; __threadfence_system(); }
 }
-extern "C" __global__ void glimpse(unsigned long long* stamp, const unsigned char* block,
-    const long long* places, unsigned char* seen, int n) {
-  for (int i = threadIdx.x; i < n; i += blockDim.x)
-    seen[i] = *(const volatile unsigned char*)(block + places[i]);
+extern "C" __global__ void glimpse(unsigned long long* stamp,
+    const unsigned long long* targets, unsigned char* seen, int n) {
+  for (int i = threadIdx.x; i < n; i += blockDim.x) {
+    unsigned long long target = ((const volatile unsigned long long*)targets)[i];
+    if (target) seen[i] = *(const volatile unsigned char*)target;
+  }
   __syncthreads();
   if (threadIdx.x == 0) stamp[1] = now();
 }
@@ -137,21 +150,57 @@ class VmmAllocation:
         self._handle = checked(api.cuMemCreate(self.size_bytes, wanted, 0))
         exported = checked(api.cuMemExportToShareableHandle(self._handle, posix, 0))
         self.descriptor = int(exported)
-        self.address = int(checked(api.cuMemAddressReserve(self.size_bytes, 0, 0, 0)))
-        checked(api.cuMemMap(self.address, self.size_bytes, 0, self._handle, 0))
-        access = api.CUmemAccessDesc()
-        access.location = wanted.location
-        access.flags = api.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READWRITE
-        checked(api.cuMemSetAccess(self.address, self.size_bytes, [access], 1))
-        memory = cupy.cuda.UnownedMemory(self.address, self.size_bytes, None, index)
-        pointer = cupy.cuda.MemoryPointer(memory, 0)
-        self.bytes: Bytes = cupy.ndarray((self.size_bytes,), dtype=cupy.uint8, memptr=pointer)
+        self._mapped = Mapped(api, cupy, index, self._handle, self.size_bytes, "READWRITE")
+        self.address, self.bytes = self._mapped.address, self._mapped.bytes
 
     def close(self) -> None:
         os.close(self.descriptor)
-        self._api.cuMemUnmap(self.address, self.size_bytes)
-        self._api.cuMemAddressFree(self.address, self.size_bytes)
+        self._mapped.close()
         self._api.cuMemRelease(self._handle)
+
+
+class Borrowed:
+    """Another process's, mapped for reading."""
+
+    def __init__(self, api: Any, cupy: Any, index: int, descriptor: int, size_bytes: int) -> None:
+        posix = api.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
+        self.size_bytes, self.descriptor = size_bytes, descriptor
+        handle = checked(api.cuMemImportFromShareableHandle(descriptor, posix))
+        try:
+            self._mapped = Mapped(api, cupy, index, handle, size_bytes, "READ")
+        finally:
+            api.cuMemRelease(handle)  # what is mapped keeps it
+        self.address, self.bytes = self._mapped.address, self._mapped.bytes
+
+    def close(self) -> None:
+        self._mapped.close()
+
+
+class Mapped:
+    """Memory of a handle's in this process's address space, and as an array."""
+
+    def __init__(
+        self, api: Any, cupy: Any, index: int, handle: Any, size_bytes: int, access: str
+    ) -> None:
+        self._api, self._size_bytes = api, size_bytes
+        self.address = int(checked(api.cuMemAddressReserve(size_bytes, 0, 0, 0)))
+        try:
+            checked(api.cuMemMap(self.address, size_bytes, 0, handle, 0))
+            granted = api.CUmemAccessDesc()
+            granted.location.type = api.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+            granted.location.id = index
+            granted.flags = getattr(api.CUmemAccess_flags, f"CU_MEM_ACCESS_FLAGS_PROT_{access}")
+            checked(api.cuMemSetAccess(self.address, size_bytes, [granted], 1))
+        except LostError:
+            self.close()
+            raise
+        memory = cupy.cuda.UnownedMemory(self.address, size_bytes, None, index)
+        pointer = cupy.cuda.MemoryPointer(memory, 0)
+        self.bytes: Bytes = cupy.ndarray((size_bytes,), dtype=cupy.uint8, memptr=pointer)
+
+    def close(self) -> None:
+        self._api.cuMemUnmap(self.address, self._size_bytes)
+        self._api.cuMemAddressFree(self.address, self._size_bytes)
 
 
 class CudaDriver:
@@ -186,6 +235,13 @@ class CudaDriver:
     def allocate(self, size_bytes: int) -> VmmAllocation:
         return VmmAllocation(self._api, self.xp, self._index, size_bytes)
 
+    def borrow(self, descriptor: int, size_bytes: int) -> "Borrowed":
+        return Borrowed(self._api, self.xp, self._index, descriptor, size_bytes)
+
+    def pinned(self, count: int) -> Any:
+        memory = self.xp.cuda.alloc_pinned_memory(8 * count)
+        return np.frombuffer(memory, dtype=np.int64, count=count)
+
     def free_bytes(self) -> int:
         pool = self.xp.get_default_memory_pool()
         return int(self.xp.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
@@ -207,8 +263,9 @@ class CudaDriver:
             ctypes.c_uint64(gate), ctypes.c_uint32(number),
         )  # fmt: skip
 
-    def closing(self, block: Bytes, places: Any, seen: Bytes) -> Callable[[], None]:
-        return self._launch(self._glimpse, self._stamps, block, places, seen, int(places.size))
+    def closing(self, targets: Any, seen: Bytes) -> Callable[[], None]:
+        there = ctypes.c_uint64(targets.ctypes.data)
+        return self._launch(self._glimpse, self._stamps, there, seen, int(targets.size))
 
     def _launch(self, function: int, *arguments: Any) -> Callable[[], None]:
         """One block of threads, everything that takes time done beforehand."""

@@ -11,8 +11,9 @@ import numpy as np
 from integrity.supervision.backend import Passage, Subject
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.cuda.driver import Driver
+from integrity.supervision.cuda.returned import CudaReturned
 from integrity.supervision.memory import Block, HostBlock
-from integrity.worker.gate_words import DONE, GATE, PRELUDE, PREPARED
+from integrity.worker.gate_words import DONE, GATE
 
 _FIRST_PATIENCE_S = 0.05
 _PATIENCE_S = 0.25
@@ -20,6 +21,7 @@ _SHORT_PATIENCE_S = 0.02
 _FROZEN_S = 0.5
 """A window that lasts longer than this behind a frozen host may need that host: thaw it."""
 
+_BLIND = "its output lay in memory that was new at done"
 _NAP_S = 20e-6
 _SPIN_S = 0.01
 _LAST = 0x7FFFFFFF
@@ -59,12 +61,9 @@ class CudaGate:
     launch of the closing stamp, about 8 us, is part of the fixed cost.
     """
 
-    def __init__(
-        self, driver: Driver, warms: bool, disturbance: Callable[[], str] = lambda: ""
-    ) -> None:
+    def __init__(self, driver: Driver, disturbance: Callable[[], str] = lambda: "") -> None:
         self._driver = driver
         self._disturbance = disturbance
-        self._warms = warms
         self._habits = _Habits()
         self._words = driver.allocate(4096)
         self._words.bytes.fill(0)
@@ -80,21 +79,22 @@ class CudaGate:
         return min(_SHORT_PATIENCE_S if habits.missed > 2 else _PATIENCE_S, timeout_s)
 
     def call(
-        self, number: int, subject: Subject, inputs: Buffers, outputs: Buffers, timeout_s: float
+        self,
+        number: int,
+        subject: Subject,
+        inputs: Buffers,
+        outputs: CudaReturned,
+        timeout_s: float,
     ) -> Passage | None:
         self._habits.calls += 1
         self._habits.missed += not subject.armed
         driver, limit = self._driver, time.monotonic() + timeout_s
         places, right = inputs.veiled
-        looked_at, seen = outputs.look_at()
+        outputs.look_at(subject.armed)
         driver.flush()
-        if self._warms:
-            driver.write(self._words.address + PRELUDE, number)
-            if not self._is_prepared(number, limit):
-                return None
         gate = self._words.address + GATE
         opening = driver.opening(inputs.block.bytes, places, right, gate, number)
-        closing = driver.closing(outputs.block.bytes, looked_at, seen)
+        closing = driver.closing(outputs.targets, outputs.seen)
         driver.settle()
         with _no_pauses():
             # Said before the gate opened, it was said for nothing.
@@ -103,9 +103,12 @@ class CudaGate:
             thawed = self._await_done(number, subject, limit)
             if thawed is None:
                 return None
+            if not subject.armed:
+                outputs.follow()
             closing()
+        blind = outputs.await_lending(subject.listen, min(_FROZEN_S, timeout_s))
         outputs.first_snapshot()
-        disturbance = self._disturbance()
+        disturbance = self._disturbance() or (_BLIND if blind else "")
         driver.settle()
         if not subject.armed or thawed:
             subject.tree.freeze()
@@ -130,20 +133,12 @@ class CudaGate:
                 return None
         return thawed
 
-    def _is_prepared(self, number: int, limit: float) -> bool:
-        while self._said[PREPARED // 4] != number:
-            if time.monotonic() > limit:
-                return False
-            time.sleep(_NAP_S)
-        return True
-
     def _frozen_s(self) -> float:
         return _SHORT_PATIENCE_S if self._habits.thawed > 2 else _FROZEN_S
 
     def release_all(self) -> None:
         with contextlib.suppress(*self._driver.losses):  # then nobody waits any more
-            for word in (GATE, PRELUDE):
-                self._driver.overrule(self._words.address + word, _LAST)
+            self._driver.overrule(self._words.address + GATE, _LAST)
 
     def close(self) -> None:
         self._words.close()
