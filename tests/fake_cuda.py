@@ -5,6 +5,8 @@ else's word. Memory is a memfd, which the worker maps by its descriptor as it wo
 """
 
 import contextlib
+import mmap
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from fake_worker import ENOUGH_S, FakeWorker, Script, Values, honest
+from fake_worker import ENOUGH_S, INPUTS, FakeWorker, Script, Values, honest
 
 from integrity.supervision.backend import Passage
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.cuda.backend import CudaDevice
 from integrity.supervision.cuda.gate import CudaGate
+from integrity.supervision.cuda.returned import CudaReturned
 from integrity.supervision.memory import Bytes, HostBlock, Tensor
 
 GRANULARITY = 1 << 21
@@ -40,6 +43,19 @@ class FakeAllocation(HostBlock):
     def __init__(self, address: int, size_bytes: int) -> None:
         super().__init__(size_bytes)
         self.address = address
+
+
+class FakeLoan:
+    """Another's memfd."""
+
+    def __init__(self, address: int, descriptor: int, size_bytes: int) -> None:
+        self.address, self.size_bytes, self.descriptor = address, size_bytes, descriptor
+        self._map = mmap.mmap(descriptor, size_bytes, prot=mmap.PROT_READ)
+        self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
+
+    def close(self) -> None:
+        del self.bytes
+        self._map.close()
 
 
 class FakeDriver:
@@ -66,7 +82,7 @@ class FakeDriver:
         self._clock = clock
         self._lost = self._stopped = False
         self._next = 0x7F00_0000_0000
-        self._memory: dict[int, FakeAllocation] = {}
+        self._memory: dict[int, FakeAllocation | FakeLoan] = {}
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._stream = threading.Thread(target=self._serve, daemon=True)
         self._stream.start()
@@ -77,6 +93,18 @@ class FakeDriver:
         self._memory[self._next] = allocation
         self._next += (size_bytes // GRANULARITY + 1) * GRANULARITY
         return allocation
+
+    def borrow(self, descriptor: int, size_bytes: int) -> "FakeLoan":
+        self._must_live()
+        if os.fstat(descriptor).st_size < size_bytes:
+            raise Lost("CUDA_ERROR_INVALID_VALUE")
+        loan = FakeLoan(self._next, descriptor, size_bytes)
+        self._memory[self._next] = loan
+        self._next += (size_bytes // GRANULARITY + 1) * GRANULARITY
+        return loan
+
+    def pinned(self, count: int) -> npt.NDArray[np.int64]:
+        return np.zeros(count, dtype=np.int64)
 
     def free_bytes(self) -> int:
         self._must_live()
@@ -100,11 +128,12 @@ class FakeDriver:
 
         return lambda: self._enqueue("open", unveil)
 
-    def closing(self, block: Bytes, places: Any, seen: Bytes) -> Callable[[], None]:
-        assert places.dtype == np.int64 and places.size == seen.size
+    def closing(self, targets: Any, seen: Bytes) -> Callable[[], None]:
+        assert targets.dtype == np.int64 and targets.size == seen.size
 
         def glimpse() -> None:
-            seen[:] = block[places]
+            for index in np.flatnonzero(targets):
+                seen[index] = self._byte(int(targets[index]))
             self.stamps[1] = self._clock()
             self.at_close()
 
@@ -153,6 +182,10 @@ class FakeDriver:
         offset = address % GRANULARITY
         return self._memory[address - offset].bytes[offset : offset + 4].view(np.uint32)
 
+    def _byte(self, address: int) -> int:
+        base = max(base for base in self._memory if base <= address)
+        return int(self._memory[base].bytes[address - base])
+
     def _must_live(self) -> None:
         if self._lost:
             raise Lost("CUDA_ERROR_ILLEGAL_ADDRESS")
@@ -186,14 +219,15 @@ class Lane:
     def __init__(
         self,
         driver: FakeDriver,
-        warms: bool = False,
         slots: int = 1,
         disturbance: Callable[[], str] = lambda: "",
+        lends: bool = True,
     ) -> None:
         device = fake_device(driver)
         self.driver = driver
-        self.gate = CudaGate(driver, warms, disturbance)
-        self.inputs, self.outputs = (Buffers(device, [VECTOR], slots) for _ in range(2))
+        self.gate = CudaGate(driver, disturbance)
+        self.inputs = Buffers(device, [VECTOR], slots)
+        self.outputs = CudaReturned(driver, [VECTOR], slots, self.inputs.block)
         self.worker = FakeWorker()
         blocks = [self.inputs.block, self.outputs.block, *self.gate.blocks]
         self.worker.attach(
@@ -201,6 +235,9 @@ class Lane:
             [block.size_bytes for block in blocks],
             [(x, y) for [x], [y] in zip(self.inputs.slots, self.outputs.slots, strict=True)],
         )
+        self.outputs.learn({"inputs_at": INPUTS}, [])
+        if lends:
+            self.outputs.learn(*self.worker.lent())
         self.number = 0
         self.used = range(slots)
         self.xs: list[Values] = []
@@ -210,6 +247,8 @@ class Lane:
     ) -> Passage | None:
         """One, on fresh inputs."""
         self.number += 1
+        if armed:
+            self.worker.tell_all()
         self.worker.start(self.number, script, armed)
         self.fill()
         subject = self.worker.subject(armed)
@@ -220,7 +259,6 @@ class Lane:
         self.xs = [random.standard_normal(4096, dtype=np.float32) for _ in self.used]
         for buffers in (self.inputs, self.outputs):
             buffers.use(self.used)
-        self.outputs.poison()
         self.inputs.poison_guards()
         self.inputs.write([[x.view(np.uint8)] for x in self.xs])
 
@@ -234,6 +272,8 @@ class Lane:
         with contextlib.suppress(Lost):
             self.driver.settle()
         self.gate.close()
-        for buffers in (self.inputs, self.outputs):
+        for memory in (self.inputs.block, self.outputs):
             with contextlib.suppress(BufferError):  # as a session's
-                buffers.block.close()
+                memory.close()
+        with contextlib.suppress(BufferError):
+            self.worker.own.close()

@@ -1,6 +1,7 @@
 """A worker on a CUDA device, played by a thread: its side of a call, and what it may do instead."""
 
 import mmap
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,14 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from integrity.supervision.backend import Subject
-from integrity.supervision.memory import Tensor
+from integrity.supervision.memory import HostBlock, Tensor
 from integrity.tracers.process import ProcessTree, SchedulerTime
-from integrity.worker.gate_words import DONE, GATE, PRELUDE, PREPARED
+from integrity.worker.gate_words import DONE, GATE
 
 Values = npt.NDArray[np.float32]
 
 NAP_S = 1e-4
 ENOUGH_S = 10.0
+OWN = 0x5000_0000_0000
+"""Where the worker has its own memory, of which it lends a piece."""
+
+INPUTS = 0x6000_0000_0000
+"""Where it has its inputs."""
+
+_BEHIND = 64
+"""Bytes in front of its first output."""
 
 
 class FakeTree(ProcessTree):
@@ -54,6 +63,9 @@ class FakeWorker:
         self.raises: Exception | None = None
         """What hearing it raises."""
 
+        self.own = HostBlock(1 << 18)
+        """Its outputs lie here, one behind the other."""
+
         self._killed = threading.Event()
         self._maps: list[mmap.mmap] = []
         self._thread: threading.Thread | None = None
@@ -62,10 +74,28 @@ class FakeWorker:
     def attach(
         self, descriptors: Sequence[int], sizes: Sequence[int], slots: Sequence[tuple[Tensor, ...]]
     ) -> None:
-        """Map inputs, outputs, words and page. A slot: one input and one output."""
+        """Map inputs, table, words and page. A slot: one input and one output."""
         self._unmap()
         self._maps = [mmap.mmap(*each) for each in zip(descriptors, sizes, strict=True)]
         self._slots = list(slots)
+
+    def lent(self) -> tuple[dict[str, Any], list[int]]:
+        """The message that lends its memory."""
+        return {"lent": [[OWN, self.own.size_bytes]]}, [os.dup(self.own.descriptor)]
+
+    def tell_of(self, slot: int, address: int, stride: int = 1) -> None:
+        """Write into the table where a slot's output is."""
+        table = np.frombuffer(self._maps[1], dtype=np.int64)
+        table[2 * slot : 2 * slot + 2] = address, stride
+
+    def tell_all(self) -> None:
+        """As an honest one does once the kernel has returned."""
+        for slot in range(len(self._slots)):
+            self.tell_of(slot, OWN + self._place(slot).start)
+
+    def _place(self, slot: int) -> slice:
+        size = self._slots[slot][1].size_bytes
+        return slice(_BEHIND + slot * size, _BEHIND + (slot + 1) * size)
 
     def start(self, number: int, script: "Script", armed: bool) -> None:
         """Enqueue the call. An armed one's host is frozen from now on."""
@@ -95,18 +125,18 @@ class FakeWorker:
 
     def read(self, slot: int = 0) -> Values:
         """The input as it is now."""
-        return self._tensor(0, slot).view(np.float32).copy()
+        return self._input(slot).view(np.float32).copy()
 
     def read_back(self, slot: int = 0) -> Values:
         """The output as it is now."""
-        return self._tensor(1, slot).view(np.float32).copy()
+        return self.own.bytes[self._place(slot)].view(np.float32).copy()
 
     def write(self, values: Values, slot: int = 0) -> None:
         """The output."""
-        self._tensor(1, slot)[:] = values.view(np.uint8)
+        self.own.bytes[self._place(slot)] = values.view(np.uint8)
 
-    def _tensor(self, block: int, slot: int) -> npt.NDArray[np.uint8]:
-        return np.frombuffer(self._maps[block], dtype=np.uint8)[self._slots[slot][block].place]
+    def _input(self, slot: int) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(self._maps[0], dtype=np.uint8)[self._slots[slot][0].place]
 
     def compute(self) -> None:
         """What the call is for, in every slot."""
@@ -132,9 +162,6 @@ class FakeWorker:
 
     def say_done(self, number: int) -> None:
         self._word(3, DONE)[0] = number
-
-    def say_prepared(self, number: int) -> None:
-        self._word(3, PREPARED)[0] = number
 
     def _word(self, block: int, offset: int) -> npt.NDArray[np.uint32]:
         return np.frombuffer(self._maps[block], dtype=np.uint32, count=1, offset=offset)
@@ -169,12 +196,5 @@ def honest(worker: FakeWorker, number: int) -> None:
     """Wait, compute, done."""
     worker.await_gate(number)
     worker.compute()
+    worker.tell_all()
     worker.say_done(number)
-
-
-def ready(worker: FakeWorker, number: int) -> None:
-    """A null: its output is written behind the prelude."""
-    worker.await_word(PRELUDE, number)
-    worker.write(np.full(4096, number, dtype=np.float32))
-    worker.say_prepared(number)
-    honest(worker, number)

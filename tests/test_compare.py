@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from integrity.policy import Precision
 from integrity.supervision import arrays
 from integrity.supervision.arrays import Bytes, fetch
-from integrity.supervision.backend import CpuBackend
-from integrity.supervision.buffers import Buffers
 from integrity.supervision.compare import (
     ROUNDING,
     Answer,
@@ -314,14 +312,3 @@ def test_tensors_are_laid_out_with_guard_bands_round_each() -> None:
 def test_a_worker_cannot_describe_what_is_no_tensor(described: object) -> None:
     with pytest.raises(BadLayout):
         parse_tensors(described)
-
-
-def test_the_untouched_share_counts_whole_elements() -> None:
-    for dtype, share in (("float32", 0.75), ("uint8", 0.0)):
-        size = 16 // ITEM_BYTES[dtype]
-        buffers = Buffers(CpuBackend(), [Tensor((size,), dtype)], slots=1)
-        buffers.poison()
-        buffers.block.bytes[buffers.slots[0][0].offset + 5] ^= 1
-        buffers.first_snapshot()
-        assert buffers.untouched_shares() == [share]
-        buffers.block.close()

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_cuda import VECTOR, FakeDriver, Lane, Lost, fake_device
-from fake_worker import NAP_S, FakeWorker, Script, Values, honest
+from fake_worker import INPUTS, NAP_S, FakeWorker, Script, Values, honest
 
 from integrity.run import Call, Inputs, Role
 from integrity.supervision.endings import WorkerDied, WorkerRaised, timed_out
 from integrity.supervision.memory import Tensor
 from integrity.supervision.session import Ended, Session, Turn
-from integrity.worker.gate_words import GATE, PRELUDE
 
 
 @pytest.fixture
@@ -30,13 +29,6 @@ def driver() -> Iterator[FakeDriver]:
 @pytest.fixture
 def lane(driver: FakeDriver) -> Iterator[Lane]:
     opened = Lane(driver)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def null(driver: FakeDriver) -> Iterator[Lane]:
-    opened = Lane(driver, warms=True)
     yield opened
     opened.close()
 
@@ -68,27 +60,21 @@ def test_how_a_worker_ended_is_passed_on_past_the_closing_of_its_gate(driver: Fa
         lane.call(silent, armed=False)
 
 
-def test_a_null_that_dies_before_it_is_prepared_holds_nobody_up(null: Lane) -> None:
-    null.driver.hang_s = 0.5
-    assert null.call(silent, timeout_s=0.1) is None
-
-
-def test_whoever_waits_is_let_go_when_the_end_comes(null: Lane) -> None:
+def test_whoever_waits_is_let_go_when_the_end_comes(lane: Lane) -> None:
     gone: list[int] = []
 
     def waits(worker: FakeWorker, number: int) -> None:
-        for word in (PRELUDE, GATE):
-            worker.await_word(word, number)
-            gone.append(word)
+        worker.await_gate(number)
+        gone.append(number)
 
-    null.worker.start(7, waits, armed=True)
+    lane.worker.start(7, waits, armed=True)
     time.sleep(0.02)
     assert gone == []
-    null.gate.release_all()
+    lane.gate.release_all()
     limit = time.monotonic() + 10
-    while not null.worker.ended() and time.monotonic() < limit:
+    while not lane.worker.ended() and time.monotonic() < limit:
         time.sleep(NAP_S)
-    assert gone == [PRELUDE, GATE]
+    assert gone == [7]
 
 
 def test_a_lost_device_is_told_by_the_call_and_by_nothing_after_it(lane: Lane) -> None:
@@ -118,7 +104,7 @@ class Spoken(FakeWorker):
         super().__init__()
         self.script, self.arms = script, arms
         self.unsaid: list[dict[str, Any]] = []
-        self.alive = True
+        self.alive = self.lends = True
 
     def ask(
         self, message: dict[str, Any], timeout_s: float, descriptors: Sequence[int] = ()
@@ -128,10 +114,14 @@ class Spoken(FakeWorker):
                 (_tensor(each["inputs"]), _tensor(each["outputs"])) for each in message["slots"]
             ]
             self.attach(descriptors, message["sizes"], slots)
+            self.lends = True
+            return {"mapped": True, "inputs_at": INPUTS}
         return {}
 
     def tell(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         number = message["k"]
+        if self.arms:
+            self.tell_all()
         self.unsaid = [{"armed": number}, {"done": number, "elapsed_us": 1.5}]
         self.start(number, self.script, armed=False)
 
@@ -146,12 +136,18 @@ class Spoken(FakeWorker):
             return False
         return self.ended() or (self.arms and len(self.unsaid) == 2)
 
-    def hear(self, timeout_s: float) -> dict[str, Any]:
+    def hear_with(self, timeout_s: float) -> tuple[dict[str, Any], list[int]]:
         if not self.has_spoken(timeout_s):
             raise timed_out(timeout_s)
         if self.raises is not None:
             raise self.raises
-        return self.unsaid.pop(0)
+        if self.lends:
+            self.lends = False
+            return self.lent()
+        return self.unsaid.pop(0), []
+
+    def hear(self, timeout_s: float) -> dict[str, Any]:
+        return self.hear_with(timeout_s)[0]
 
     def end(self) -> None:
         self.alive = False

@@ -14,7 +14,7 @@ from integrity.supervision.memory import ITEM_BYTES, Block, Bytes, Tensor
 from integrity.supervision.whereabouts import Unreadable, Whereabouts, dense_strides, span_bytes
 
 _LOOKS, _EACH = 8, 128
-"""Outputs glimpsed at in a call, and bytes of each: reading everything takes a while, in which a
+"""Looks at outputs in the glimpse, and bytes of each: reading everything takes a while, in which a
 kernel that only said that it was done could still finish."""
 
 _MOST_LENT = 100_000
@@ -109,7 +109,7 @@ class CudaReturned:
             if tensor.size_bytes
         ]
         # Whoever does not finish in time lacks the last.
-        others = self._random.permutation(len(kinds) - 1)[: _LOOKS - 1] if kinds else ()
+        others = self._random.integers(0, len(kinds), _LOOKS - 1) if kinds else ()
         self._rows = kinds[-1:] + [kinds[at] for at in others]
         self._offsets = [
             self._random.integers(0, self.slots[0][number].size_bytes, _EACH)
