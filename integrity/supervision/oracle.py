@@ -60,7 +60,10 @@ class Oracle:
         self.changed_by_reference: tuple[int, ...] = ()
         self.wide_reference = "float64"
         self.init_seed = self._seed("init")
-        self._worker = zygote.spawn()
+        try:
+            self._worker = zygote.spawn()
+        except WorkerDied as death:
+            raise CannotJudge(f"the reference's worker {death.how}") from death
         self._start()
 
     def _seed(self, purpose: str) -> int:

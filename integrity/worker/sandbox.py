@@ -144,8 +144,8 @@ def drop_privileges(as_another: bool, extras: Extras) -> None:
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     if os.getuid() == 0 and as_another:
         os.setgroups([])
-        # The device's driver and its MPS server were only ever tried with a user they may know.
-        _become(_NOBODY if extras.devices else secrets.choice(_FRESH_IDS))
+        # An MPS server was only ever tried with a user that it may know.
+        _become(_NOBODY if extras.channels else secrets.choice(_FRESH_IDS))
     header = struct.pack("Ii", 0x20080522, 0)
     _syscall(_CAPSET[platform.machine()], header, b"\0" * 24)
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
