@@ -1,10 +1,15 @@
 """The search: what it believes, what it keeps, and what no crash may take from it."""
 
+import contextlib
 import json
 import os
 import random
 import resource
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +284,53 @@ def test_a_spent_budget_ends_the_rounds_and_still_crowns(tmp_path: Path) -> None
     found = searched(tmp_path, budget_s=60.0)
     assert found.stopped == "the budget of 60 s is spent"
     assert found.winner is not None
+
+
+def test_a_spent_budget_of_money_ends_the_rounds(tmp_path: Path) -> None:
+    class Priced(Says):
+        def propose(self, *given: Any) -> Proposal:
+            return replace(super().propose(*given), usd=0.4)
+
+    found = searched(tmp_path, Priced(KERNEL), budget_usd=1.0)
+    assert found.stopped == "the budget of 1 USD is spent"
+    assert found.usd == pytest.approx(1.2) and len(found.population.members) == 3
+
+
+def test_an_interrupted_search_leaves_no_process_and_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    command = [
+        sys.executable, "-m", "integrity.cli", "search", str(PROBLEMS / "row-sumsq"),
+        "--rounds", "1", "--width", "2", "--auditor", "off", "--archive", str(folder),
+    ]  # fmt: skip
+    running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)
+    try:
+        while not (folder / "log.jsonl").exists() or b'"proposal"' not in _log(folder):
+            assert running.poll() is None
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        _, errors = running.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == 130
+    assert b"the same command goes on" in errors and b"Traceback" not in errors
+    assert not any(str(running.pid) == session for session in _sessions())
+    whole = _log(folder)
+    resumed = subprocess.run(command, capture_output=True, timeout=120)
+    assert resumed.returncode in (0, 1) and _log(folder).startswith(whole)
+    assert steps_of(folder)[-1][0] == "end"
+
+
+def _log(folder: Path) -> bytes:
+    return (folder / "log.jsonl").read_bytes()
+
+
+def _sessions() -> set[str]:
+    """Of every process that lives: the sixth field of its stat, after a name in brackets."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            found.add(stat.read_text().rpartition(")")[2].split()[3])
+    return found
 
 
 def test_a_larger_budget_goes_on_where_the_smaller_stopped(tmp_path: Path) -> None:
