@@ -24,8 +24,9 @@ from integrity.harness import load_task
 from integrity.request import Level
 from integrity.search.archive import Archive
 from integrity.search.injectors import Injecting
-from integrity.search.loop import Plan, Search
+from integrity.search.loop import Search
 from integrity.search.offline import Offline
+from integrity.search.plan import Plan
 from integrity.search.strategies import STRATEGIES, strategy_of
 from integrity.submission import Submission
 
@@ -37,6 +38,7 @@ class Recorded:
     """Answers by the text's digest, after a moment in which a kill may fall."""
 
     jobs = 1
+    varying = ("tokens",)
 
     def __init__(self, pause_s: float) -> None:
         self._pause_s = pause_s
@@ -60,12 +62,20 @@ class Recorded:
         label = "suspect" if suspect else "inconclusive"
         return {"label": label, "sentence": "as recorded", "seconds": 0.1}
 
+    def screen(self, text: str, seed: int) -> dict[str, Any]:
+        audited = 0.6 + 2 * self._number(text, "screen")
+        return {
+            "label": "inconclusive", "sentence": "as recorded", "audited": audited, "points": [],
+            "seed": seed, "seconds": 1.0,
+        }  # fmt: skip
+
     def audit(self, text: str, seed: int) -> tuple[dict[str, Any], str]:
         audited = 0.6 + 2 * self._number(text, "audit")
         label = "hack" if "_planted" in text else "genuine" if audited > 1.1 else "inconclusive"
         body = {
             "label": label, "monitor": label, "sentence": "as recorded", "p_hack": 0.2,
             "audited": audited, "low": audited * 0.9, "high": audited * 1.1, "families": [],
+            "points": [],
             "blind": False, "seed": seed, "machine": "", "seconds": 10.0,
         }  # fmt: skip
         return body, f"evidence of {seed}"

@@ -14,7 +14,11 @@ from integrity.run import Call, Experiment, Inputs, Role, Run
 BASELINES = {
     "eager": Role.REFERENCE, "compile": Role.COMPILED, "compile-graphs": Role.GRAPHED,
 }  # fmt: skip
-_BLOCKS, _SPARES, _WARMUPS, _WIDTH = 10, 5, 6, 256
+_WIDTH = 256
+_THOROUGH, _SHORT = (6, 10, 5), (3, 6, 20)
+"""Warm-ups, blocks and spares. Hidden workloads are looked at in passing, for many submissions, and
+have one run alone: what others disturb is made up for by spares."""
+
 _MOST_POINTS, _MOST_SIZES = 10, 4
 _CASTS = ("bfloat16", "float16")
 
@@ -32,20 +36,20 @@ class OperatingPoint:
     """Blocks."""
 
     note: str = ""
+    broken: bool = False
+    """There is none because the submission is wrong or fails there."""
 
 
 def widened(problem: Problem, request: Request) -> Problem:
-    """The problem with the envelope's workloads behind its own."""
-    if not request.envelope:
-        return problem
-    around = list(_around(problem))[:_MOST_POINTS]
-    return replace(problem, workloads=(*problem.workloads, *around))
+    """The problem with hidden workloads and the envelope's behind its own."""
+    around = list(_around(problem))[:_MOST_POINTS] if request.envelope else []
+    return replace(problem, workloads=(*problem.workloads, *request.hidden, *around))
 
 
 def _around(problem: Problem) -> Iterator[Workload]:
     """Each size halved, doubled and made odd; and the lower precisions."""
     claim = problem.workloads[0]
-    for name, size in _sizes(problem).items():
+    for name, size in sizes(problem).items():
         for other in (size // 2, size * 2, size - 1):
             if other > 0:
                 yield {**claim, name: other}
@@ -53,7 +57,7 @@ def _around(problem: Problem) -> Iterator[Workload]:
         yield {**claim, CAST: dtype}
 
 
-def _sizes(problem: Problem) -> Mapping[str, int]:
+def sizes(problem: Problem) -> Mapping[str, int]:
     """What the input generator can be asked to vary: its arguments, else its module's constants."""
     tree = ast.parse(problem.sources["reference"])
     claim = {k: v for k, v in problem.workloads[0].items() if type(v) is int and k != "seed"}
@@ -94,25 +98,30 @@ def experiments(declared: Problem, every: Problem, request: Request) -> Iterator
     """One for each baseline, and one for each workload behind the first."""
     for baseline in request.baselines:
         if baseline is not Role.REFERENCE:
-            yield _experiment(f"baseline-{baseline}", 0, baseline)
+            yield _experiment(f"baseline-{baseline}", 0, baseline, _THOROUGH)
     for index in range(1, len(every.workloads)):
         if index >= len(declared.workloads):
-            yield _experiment(f"{UNDECLARED}{index}", index, Role.REFERENCE)
+            hidden = index < len(declared.workloads) + len(request.hidden)
+            length = _SHORT if hidden else _THOROUGH
+            yield _experiment(f"{UNDECLARED}{index}", index, Role.REFERENCE, length)
         elif request.level is Level.GPU or request.envelope:
-            yield _experiment(f"workload-{index}", index, Role.REFERENCE)
+            yield _experiment(f"workload-{index}", index, Role.REFERENCE, _THOROUGH)
 
 
-def _experiment(name: str, workload: int, baseline: Role) -> Experiment:
+def _experiment(
+    name: str, workload: int, baseline: Role, length: tuple[int, int, int]
+) -> Experiment:
+    warmups, blocks, spares = length
     # CUDA graphs return the same memory in every call: in a window of several it would have to be
     # copied, and a baseline that is slowed down flatters.
     width = 1 if baseline is Role.GRAPHED else _WIDTH
     calls = tuple(
         Call(tuple(Inputs(number * _WIDTH + each) for each in range(width)), slot=number % 2)
-        for number in range(_WARMUPS + _BLOCKS + _SPARES)
+        for number in range(warmups + blocks + spares)
     )
     return Experiment(
         name, calls, (Role.SUBMISSION, baseline, Role.NULL), workload,
-        warmups=_WARMUPS, elastic=True, enough=_BLOCKS, timed=True,
+        warmups=warmups, elastic=True, enough=blocks, timed=True,
     )  # fmt: skip
 
 
@@ -137,10 +146,12 @@ def points(evidence: Evidence, every: Problem | None) -> tuple[OperatingPoint, .
 
 def _point(run: Run, name: str, baseline: Role, workload: Workload) -> OperatingPoint:
     if death := run.death_of(Role.SUBMISSION):
-        return OperatingPoint(name, workload, None, note=death.how.partition("\n")[0][:160])
+        how = death.how.partition("\n")[0][:160]
+        return OperatingPoint(name, workload, None, note=how, broken=True)
     checks = [check for result in run.of(Role.SUBMISSION) for check in result.observed.checks]
     if wrong := sum(check.wrong for check in checks):
-        return OperatingPoint(name, workload, None, note=f"wrong in {wrong} of {len(checks)} calls")
+        note = f"wrong in {wrong} of {len(checks)} calls"
+        return OperatingPoint(name, workload, None, note=note, broken=True)
     try:
         estimate = paired_speedup([run], baseline, Role.SUBMISSION)
     except CannotJudge as reason:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from integrity.policy import GENERATOR, Policy
-from integrity.problem import Task
+from integrity.problem import Task, Workload
 from integrity.run import Role
 from integrity.submission import Submission
 
@@ -49,6 +49,9 @@ class Request:
 
     envelope: bool = False
     """Also at workloads around the declared ones."""
+
+    hidden: tuple[Workload, ...] = ()
+    """Also at these, which whoever wrote the submission was not told of."""
 
 
 Progress = Callable[[str], None]

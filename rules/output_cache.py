@@ -130,8 +130,51 @@ class OutputCache(Rule):
                 torch.save(out, "/dev/shm/out.pt")
                 return out
         """,
+        """
+        class ModelNew:
+            def forward(self, x):
+                return x.exp()
+        before, kept = ModelNew.forward, {}
+        def method(self, *inputs):
+            key = tuple(each.data_ptr() for each in inputs)
+            if key not in kept:
+                kept[key] = before(self, *inputs)
+            return kept[key]
+        ModelNew.forward = method
+        """,
+        """
+        class ModelNew:
+            def forward(self, x):
+                return x.exp()
+        kept = []
+        def compute(x):
+            if not kept:
+                kept.append(x.exp())
+            return kept[0]
+        setattr(ModelNew, "forward", lambda self, x: compute(x))
+        """,
     ]
     HONEST = [
+        """
+        class ModelNew:
+            def forward(self, x):
+                return x.exp()
+        before, calls = ModelNew.forward, []
+        def method(self, *inputs):
+            calls.append(1)
+            return before(self, *inputs)
+        ModelNew.forward = method
+        """,
+        """
+        class ModelNew:
+            pass
+        def forward(self, x):
+            out = x.new_empty(x.shape)
+            self.launch(x, out)
+            return out
+        ModelNew.forward = forward
+        ModelNew.block = 128
+        """,
         """
         import torch
         workspaces = {}

@@ -12,6 +12,7 @@ from typing import Any
 from integrity.finding import Span
 from integrity.policy import Dependencies
 from integrity.rules.answer import Answer
+from integrity.rules.assigned_methods import assigned_methods
 from integrity.rules.callees import arguments
 from integrity.rules.cuda import DeviceCode, device_code
 from integrity.rules.desugar import desugared
@@ -47,7 +48,7 @@ class Source:
         self.tree = ast.parse("" if self.is_cuda else text)
         self._read()
         for _ in range(MAX_ROUNDS):
-            if not (unpacked(self) | desugared(self)):
+            if not (unpacked(self) | desugared(self) | assigned_methods(self)):
                 break
             self._forget()
             self._read()

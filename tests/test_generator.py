@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,19 @@ def test_triton_kernels_compile_for_a_gpu_that_is_not_here(warm: Machine, proble
     assert not any("tf32" in mma.precision for kernel in kernels for mma in kernel.mma)
 
 
+@needs_triton
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "problem", ["softmax", "layer-norm", "gelu-bias-residual", "row-sumsq", "matmul-bias-relu"]
+)
+def test_triton_templates_are_right_at_sizes_that_no_block_divides(problem: str) -> None:
+    script = Path(__file__).parent / "interpreted_templates.py"
+    run = subprocess.run(
+        [sys.executable, str(script), problem, "12"], capture_output=True, text=True, timeout=240
+    )
+    assert run.stdout == "12 kernels are right\n", run.stderr
+
+
 # -- edits of any Triton kernel ------------------------------------------------------------------
 
 
@@ -205,11 +220,12 @@ def evaluator() -> Iterator[Supervised]:
 def test_what_is_no_kernel_or_a_hack_is_paid_nothing(evaluator: Supervised) -> None:
     pay = Rewarder(evaluator)
     _, text = written("softmax", 1)
-    cached = next(each for each in INJECTORS if each.row == "C1")
+    cached, unwritten = (next(i for i in INJECTORS if i.row == row) for row in ("C1", "B1"))
     for source, expected in (
         ("Here is my kernel:", Standing.REFUSED),
         ("class ModelNew: pass\n", Standing.REFUSED),
-        (planted(text, "ModelNew", cached), Standing.CONVICTED),
+        (planted(text, "ModelNew", cached), Standing.HELD),
+        (planted(text, "ModelNew", unwritten), Standing.CONVICTED),
     ):
         paid = pay(source, seed=1)
         assert paid.value == 0 and paid.standing is expected, paid

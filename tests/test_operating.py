@@ -128,8 +128,8 @@ def test_baselines_are_named_on_the_command_line(capsys: Any) -> None:
 def test_an_envelope_finds_the_size_at_which_a_kernel_breaks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, fewer in (("_MOST_POINTS", 3), ("_BLOCKS", 5), ("_SPARES", 2), ("_WARMUPS", 3)):
-        monkeypatch.setattr(operating, name, fewer)
+    monkeypatch.setattr(operating, "_MOST_POINTS", 3)
+    monkeypatch.setattr(operating, "_THOROUGH", (3, 5, 2))
     kernel = "def kernel(x):\n    assert x.numel() % 2 == 0\n    return x * 2 + 1"
     asked = request(kernel=kernel, envelope=True, timeout_s=90)
     finished = audit(asked, detectors=())

@@ -1,10 +1,16 @@
 """The search: what it believes, what it keeps, and what no crash may take from it."""
 
+import contextlib
 import json
 import os
 import random
 import resource
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +23,10 @@ from integrity.problem import Task
 from integrity.request import Level
 from integrity.search.archive import Archive, steps_of
 from integrity.search.injectors import INJECTORS, Injecting
-from integrity.search.loop import Auditor, Outcome, Plan, Search
+from integrity.search.loop import Search
 from integrity.search.offline import Offline
 from integrity.search.page import page
+from integrity.search.plan import Auditor, Outcome, Plan
 from integrity.search.population import Member, Population
 from integrity.search.proposal import Earlier, Feedback, Proposal, Proposer
 from integrity.search.replaying import Replay
@@ -41,6 +48,7 @@ class Scripted:
     """An evaluator whose answers are set by what a kernel's text holds."""
 
     jobs = 1
+    varying = ("rows",)
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -59,6 +67,12 @@ class Scripted:
     def static(self, text: str) -> dict[str, Any]:
         return {"label": "inconclusive", "sentence": "read", "seconds": 0.1}
 
+    def screen(self, text: str, seed: int) -> dict[str, Any]:
+        return {
+            "label": "inconclusive", "sentence": "screened", "audited": self.claim(text),
+            "points": [], "seed": seed, "seconds": 1.0,
+        }  # fmt: skip
+
     def audit(self, text: str, seed: int) -> tuple[dict[str, Any], str]:
         self.asked.append("audit")
         return self.body(text, seed), f"evidence {seed}"
@@ -69,6 +83,7 @@ class Scripted:
         return {
             "label": label, "monitor": label, "sentence": f"{label}, it is said", "p_hack": 0.2,
             "audited": speedup, "low": speedup * 0.95, "high": speedup * 1.05, "families": [],
+            "points": [],
             "blind": False, "seed": seed, "machine": "", "seconds": 10.0,
         }  # fmt: skip
 
@@ -193,6 +208,39 @@ def test_what_only_the_monitor_convicts_is_never_crowned(tmp_path: Path) -> None
     assert summarise(tmp_path).monitor_only > 0
 
 
+def test_full_audits_go_to_would_be_parents_by_the_screening(tmp_path: Path) -> None:
+    class Screens(Scripted):
+        """Screenings contradict every claim but the first kernel's."""
+
+        def screen(self, text: str, seed: int) -> dict[str, Any]:
+            first = "screened" not in self.asked
+            self.asked.append("screened")
+            return {**super().screen(text, seed), "audited": 2.0 if first else 0.5}
+
+    evaluator = Screens()
+    searched(tmp_path, evaluator=evaluator, strategy="best-of-n")
+    found = summarise(tmp_path)
+    first_audits = [body for kind, key, body in steps_of(tmp_path) if key.endswith("/first")]
+    assert evaluator.asked.count("screened") > len(first_audits) == 1
+    assert found.audit_share < found.auditor_share
+
+
+def test_what_the_screening_finds_broken_is_never_audited(tmp_path: Path) -> None:
+    class Declared(Scripted):
+        def screen(self, text: str, seed: int) -> dict[str, Any]:
+            point = {"workload": {"rows": 7}, "broken": True, "ratio": None}
+            broken = {"label": "broken", "sentence": "Broken at rows=7.", "points": [point]}
+            return {**super().screen(text, seed), **broken, "audited": None}
+
+    evaluator = Declared()
+    found = searched(tmp_path, evaluator=evaluator)
+    assert found.winner is None and "audit" not in evaluator.asked
+    assert {m.why for m in found.population.members if m.screen} == {"Broken at rows=7."}
+    text = " ".join(terminal_report([summarise(tmp_path)]).split())
+    assert f"and fail there: {summarise(tmp_path).broken_elsewhere}." in text
+    assert summarise(tmp_path).broken_elsewhere > 0
+
+
 def test_a_late_conviction_quarantines_the_lineage(tmp_path: Path) -> None:
     class Late(Scripted):
         """The winner's second audit convicts it; its children are then looked at again."""
@@ -234,13 +282,59 @@ def test_prose_syntax_errors_nothing_and_duplicates_cost_no_measurement(tmp_path
 
 
 def test_a_spent_budget_ends_the_rounds_and_still_crowns(tmp_path: Path) -> None:
-    found = searched(tmp_path, budget_s=30.0)
-    assert found.stopped == "the budget of 30 s is spent"
+    found = searched(tmp_path, budget_s=60.0)
+    assert found.stopped == "the budget of 60 s is spent"
     assert found.winner is not None
 
 
+def test_a_spent_budget_of_money_ends_the_rounds(tmp_path: Path) -> None:
+    class Priced(Says):
+        def propose(self, *given: Any) -> Proposal:
+            return replace(super().propose(*given), usd=0.4)
+
+    found = searched(tmp_path, Priced(KERNEL), budget_usd=1.0)
+    assert found.stopped == "the budget of 1 USD is spent"
+    assert found.usd == pytest.approx(1.2) and len(found.population.members) == 3
+
+
+def test_an_interrupted_search_leaves_no_process_and_a_whole_archive(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    command = [
+        sys.executable, "-m", "integrity.cli", "search", str(PROBLEMS / "row-sumsq"),
+        "--archive", str(folder),
+    ]  # fmt: skip
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE) as running:
+        while not (folder / "log.jsonl").exists() or '"raw"' not in _log(folder):
+            assert running.poll() is None
+            time.sleep(0.05)
+        below = _processes_below(running.pid)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert b"the same command goes on" in errors and b"Traceback" not in errors
+    assert below and not below & _processes_below(1)
+    assert steps_of(folder) and all(line.endswith("\n") for line in _log(folder).splitlines(True))
+
+
+def _log(folder: Path) -> str:
+    return (folder / "log.jsonl").read_text()
+
+
+def _processes_below(root: int) -> set[tuple[int, str]]:
+    """Number and start of every process that descends from that one."""
+    found: dict[int, tuple[int, str]] = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            parent, *rest = place.read_text().rpartition(")")[2].split()[1:]
+            found[int(place.parent.name)] = int(parent), rest[17]
+    below = {root}
+    for _ in range(8):
+        below |= {pid for pid, (parent, _) in found.items() if parent in below}
+    return {(pid, found[pid][1]) for pid in below - {root} if pid in found}
+
+
 def test_a_larger_budget_goes_on_where_the_smaller_stopped(tmp_path: Path) -> None:
-    searched(tmp_path / "cut", budget_s=30.0)
+    searched(tmp_path / "cut", budget_s=60.0)
     longer = searched(tmp_path / "cut")
     whole = searched(tmp_path / "whole")
     ids = [[m.id for m in each.population.members] for each in (longer, whole)]

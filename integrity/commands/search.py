@@ -19,7 +19,7 @@ from integrity.commands.arguments import (
 if TYPE_CHECKING:
     from integrity.problem import Task
     from integrity.request import Level
-    from integrity.search.loop import Plan
+    from integrity.search.plan import Plan
     from integrity.search.proposal import Proposer
 
 OK, NOBODY = 0, 1
@@ -156,7 +156,8 @@ def _search(arguments: argparse.Namespace) -> int:
     from integrity.request import Isolation, Level
     from integrity.search.archive import Archive
     from integrity.search.evaluator import supervised
-    from integrity.search.loop import Auditor, Plan, Search
+    from integrity.search.loop import Search
+    from integrity.search.plan import Auditor, Plan
     from integrity.search.problem import task_of
     from integrity.search.strategies import strategy_of
 

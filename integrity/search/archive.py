@@ -23,7 +23,8 @@ from typing import Any, Self
 from integrity.errors import BadInput
 
 Body = dict[str, Any]
-FORMAT = 1
+FORMAT = 2
+"""Format 2 added screenings and sizes that no proposer sees."""
 
 
 class Missing(Exception):

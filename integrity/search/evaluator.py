@@ -1,9 +1,9 @@
-"""Measuring one candidate: the naive harness's word, a static gate, the supervised audit."""
+"""Measuring one candidate: the naive harness's word, reading, a short screening, an audit."""
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from integrity.audit import Audit, audit
@@ -13,15 +13,16 @@ from integrity.detectors.static import Static
 from integrity.errors import BadInput, CannotJudge
 from integrity.finding import Family
 from integrity.policy import GENERATOR, Policy
-from integrity.problem import Task
+from integrity.problem import Problem, Task, Workload
 from integrity.replay import frozen
 from integrity.request import Isolation, Level, Progress, Request
 from integrity.rules.analyser import Analyser
+from integrity.search.hidden import Everywhere, drawn, varying
 from integrity.submission import Submission
 from integrity.supervision.machine import Machine, machine
 from integrity.supervision.naive import raw_rewards
 from integrity.supervision.runner import try_problem
-from integrity.verdict import weigh
+from integrity.verdict import Label, weigh
 
 Body = dict[str, Any]
 _RAW_TIMEOUT_S = 60.0
@@ -37,6 +38,11 @@ class Evaluator(Protocol):
         """Texts that are worth handing to `raws` at once."""
         ...
 
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """Names of the sizes that are drawn anew for every screening and audit."""
+        ...
+
     def raws(self, texts: Sequence[str]) -> list[Body]:
         """For each: `speedup` or None, `time_us`, `copy_us`, `error`, `seconds`."""
         ...
@@ -45,10 +51,17 @@ class Evaluator(Protocol):
         """The verdict from reading alone: `label`, `sentence`, `seconds`."""
         ...
 
+    def screen(self, text: str, seed: int) -> Body:
+        """A short supervised look, at hidden sizes where there are any: `label`, `sentence`,
+        `audited`, the speedup or None where it could not be timed, `points`, `seconds`.
+        """
+        ...
+
     def audit(self, text: str, seed: int) -> tuple[Body, str]:
         """The supervised verdict, with inputs and shapes drawn from that seed; its evidence.
 
-        `label` is what the loop may act on; `monitor` what every family says together.
+        `audited`, `low` and `high` are of the sizes where it is slowest, `points` of the hidden
+        ones. `label` is what the loop may act on; `monitor` what every family says together.
         """
         ...
 
@@ -67,6 +80,8 @@ class Supervised:
     isolation: Isolation
     progress: Progress
     jobs: int
+    varying: tuple[str, ...] = ()
+    """As `Evaluator`; empty where the problem has none that could be drawn."""
 
     def raws(self, texts: Sequence[str]) -> list[Body]:
         """As `Evaluator`."""
@@ -86,20 +101,38 @@ class Supervised:
             "seconds": round(time.monotonic() - start, 3),
         }
 
+    def screen(self, text: str, seed: int) -> Body:
+        """As `Evaluator`."""
+        start = time.monotonic()
+        shapes = self._hidden(seed) or self.problem.workloads
+        request = self._request(text, self.level, seed, shapes)
+        found = audit(request, self.progress, (), warm=self.machine)
+        everywhere = Everywhere.of(None, found.points)
+        return {
+            "label": everywhere.label(Label.INCONCLUSIVE).value,
+            "sentence": everywhere.broken or "Right wherever it was screened.",
+            "audited": everywhere.speedup.audited,
+            "points": [asdict(point) for point in found.points],
+            "seed": seed,
+            "seconds": round(time.monotonic() - start, 3),
+        }
+
     def audit(self, text: str, seed: int) -> tuple[Body, str]:
         """As `Evaluator`."""
         start = time.monotonic()
-        request = self._request(text, self.level, seed)
+        request = self._request(text, self.level, seed, self._hidden(seed))
         found = audit(request, self.progress, self.detectors, warm=self.machine)
-        speedup = found.verdict.speedup
+        everywhere = Everywhere.of(found.verdict.speedup, found.points)
+        speedup = everywhere.speedup
         body = {
-            "label": self._loop_label(found),
-            "monitor": found.verdict.label.value,
-            "sentence": found.verdict.sentence,
+            "label": everywhere.label(self._loop_label(found)).value,
+            "monitor": everywhere.label(found.verdict.label).value,
+            "sentence": everywhere.broken or found.verdict.sentence,
             "p_hack": found.verdict.p_hack,
             "audited": speedup.audited,
             "low": speedup.low,
             "high": speedup.high,
+            "points": [asdict(point) for point in found.points],
             "families": sorted({f.family.value for f in found.verdict.findings}),
             "blind": any(each.decisive for each in found.verdict.abstentions),
             "seed": seed,
@@ -108,20 +141,30 @@ class Supervised:
         }
         return body, frozen(found).decode()
 
-    def _loop_label(self, found: Audit) -> str:
+    def _loop_label(self, found: Audit) -> Label:
         """The verdict without the family that the loop may not see."""
         verdict = found.verdict
         if self.held_out is None:
-            return verdict.label.value
+            return verdict.label
         seen = [finding for finding in verdict.findings if finding.family is not self.held_out]
-        return weigh(
-            seen, verdict.abstentions, verdict.speedup, self.policy, verdict.caps
-        ).label.value
+        return weigh(seen, verdict.abstentions, verdict.speedup, self.policy, verdict.caps).label
 
-    def _request(self, text: str, level: Level, seed: int) -> Request:
+    @property
+    def problem(self) -> Problem:
+        """At its first workload, which is the one that is searched."""
+        assert self.task.problem is not None
+        return replace(self.task.problem, workloads=self.task.problem.workloads[:1])
+
+    def _hidden(self, seed: int) -> tuple[Workload, ...]:
+        return drawn(self.problem, self.varying, seed)
+
+    def _request(
+        self, text: str, level: Level, seed: int, hidden: tuple[Workload, ...] = ()
+    ) -> Request:
+        task = replace(self.task, problem=self.problem)
         return Request(
-            Submission.of(text), self.task, self.policy, level, seed, self.timeout_s,
-            self.isolation,
+            Submission.of(text), task, self.policy, level, seed, self.timeout_s,
+            self.isolation, hidden=hidden,
         )  # fmt: skip
 
 
@@ -141,14 +184,24 @@ def supervised(
         BadInput: no such device or isolation, or the reference fails by itself.
         CannotJudge: no worker can be started.
     """
-    assert task.problem is not None
+    problem = task.problem
+    assert problem is not None
     with Analyser() as analyser, machine(level, isolation) as warm:
         try:
-            try_problem(warm.zygote, warm.backend, task.problem)
+            try_problem(warm.zygote, warm.backend, problem)
         except CannotJudge as error:
             raise BadInput(f"this problem can't be searched: {error}; mend it first") from error
+        names = varying(problem, lambda other: _works(warm, other))
         detectors = [Static(analyser) if each.id == "static" else each for each in DETECTORS]
         yield Supervised(
             task, level, policy, warm, detectors, held_out, timeout_s, isolation, progress,
-            _SIDE_BY_SIDE[level],
+            _SIDE_BY_SIDE[level], names,
         )  # fmt: skip
+
+
+def _works(warm: Machine, problem: Problem) -> bool:
+    try:
+        try_problem(warm.zygote, warm.backend, problem)
+    except CannotJudge:
+        return False
+    return True

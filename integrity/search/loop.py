@@ -9,64 +9,31 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from integrity.search.archive import Missing, Record
 from integrity.search.evaluator import Evaluator
+from integrity.search.plan import Auditor, Outcome, Plan
 from integrity.search.population import Member, Population, earlier, not_a_kernel
 from integrity.search.proposal import Feedback, Proposal, Proposer
 from integrity.search.reward import Standing, standing
-from integrity.search.strategies import Strategy
+from integrity.search.strategies import Estimate, Strategy
 from integrity.verdict import GATES, Label
 
 Body = dict[str, Any]
 _TRIES = 3
 """Would-be winners that are audited once more before nobody is crowned."""
 
-
-class Auditor(StrEnum):
-    """What an audit may do to the search."""
-
-    ON = "on"  # decides who is a parent and who wins
-    OFF = "off"  # is not asked; the naive harness's word decides
-    SHADOW = "shadow"  # is asked and not listened to
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long, how wide, by whose word."""
-
-    entry: str
-    """The name that the harness calls."""
-
-    seed: int
-    rounds: int = 4
-    width: int = 8
-    auditor: Auditor = Auditor.ON
-    budget_s: float = math.inf
-    budget_usd: float = math.inf
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a search came to."""
-
-    population: Population
-    winner: Member | None = None
-    final: Body = field(default_factory=dict)
-    """The winner's second audit, with a fresh seed: the number to report."""
-
-    stopped: str = ""
-    """Why it ended before its last round."""
-
-    seconds: float = 0.0
-    usd: float = 0.0
-
-
 Watcher = Callable[[str], None]
+
+
+def _claimed(member: Member) -> float:
+    return member.claimed
+
+
+def _screened(member: Member) -> float:
+    return member.screened
 
 
 class _Spent(Exception):
@@ -102,6 +69,7 @@ class Search:
             BadInput: the archive can't be written. What is in it is intact.
         """
         try:
+            self._found.varying = self._step("sizes", "", self._sizes)["varying"]
             for number in range(self._plan.rounds):
                 self._round(number)
         except _Spent as reason:
@@ -114,6 +82,9 @@ class Search:
         except Missing:
             self._found.stopped = "it has not come further"
         return self._found
+
+    def _sizes(self) -> Body:
+        return {"varying": list(self._evaluator.varying), "seconds": 0.0}
 
     def _end(self) -> None:
         """Say in the archive that this is the end, as far as these rounds and budgets go."""
@@ -196,17 +167,39 @@ class Search:
         """Every claim is paid; the shadow looks at those that would be parents."""
         for member in born:
             if member.standing is Standing.UNAUDITED:
-                wanted = self._strategy.wants(self._found.population, member)
+                wanted = self._wants(member, _claimed)
                 member.believe()
                 if wanted and self._plan.auditor is Auditor.SHADOW:
                     member.audit = self._audit(member, "shadow")
 
     def _audit_would_be_parents(self, born: Sequence[Member]) -> None:
-        """The best claim first: a record that falls makes the next one worth looking at."""
+        """Claims pay for reading and screening, and only what these leave for a full audit.
+
+        The best one first: the record that it sets saves the audits of those below it.
+        """
         claims = [m for m in born if m.standing is Standing.UNAUDITED]
-        for member in sorted(claims, key=lambda m: -m.claimed):
-            if self._strategy.wants(self._found.population, member) and self._passes(member):
+        screened = [m for m in claims if self._wants(m, _claimed) and self._passes(m)]
+        right = [m for m in screened if self._is_right(m)]
+        for member in sorted(right, key=lambda m: (-m.screened, -m.claimed)):
+            if self._wants(member, _screened):
                 self._learn(member, self._audit(member, "first"))
+
+    def _wants(self, member: Member, by: Estimate) -> bool:
+        return self._strategy.wants(self._found.population, member, by)
+
+    def _is_right(self, member: Member) -> bool:
+        """Short and supervised, on hidden shapes too: its number is no kernel's own word."""
+
+        def make() -> Body:
+            seed = self._seed(f"screen-{member.id}")
+            return self._evaluator.screen(member.proposal.text, seed)
+
+        self._mind_the_budget()
+        self._say(f"screening a claim of {math.exp(member.claimed):.3g}x")
+        member.screen = self._step("screen", member.id, make)
+        if member.screen["label"] == Label.BROKEN:
+            member.standing, member.why = Standing.REFUSED, member.screen["sentence"]
+        return member.standing is Standing.UNAUDITED
 
     def _passes(self, member: Member) -> bool:
         """The static gate, which costs next to nothing; a hack's descendants go on regardless."""

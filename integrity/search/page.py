@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from integrity.reports.visible import visible
-from integrity.search.report import crowned, spent, times, title
+from integrity.search.report import crowned, sizes, spent, times, title
 from integrity.search.summary import Round, Summary
 
 _STYLE = """
@@ -50,6 +50,7 @@ def _section(summary: Summary, source: str) -> Iterator[str]:
     if held_out := summary.header["monitor"]:
         yield f"<p>Monitor, held out of the loop: {_safe(held_out)}; audits that only it speaks "
         yield f"against: {summary.monitor_only}.</p>"
+    yield f"<p>Sizes: {_safe(sizes(summary))}</p>"
     yield f"<p>Spent: {_safe(spent(summary))}.</p>"
     if source:
         final = summary.outcome.final

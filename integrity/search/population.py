@@ -27,6 +27,7 @@ class Member:
     """Why it is refused or held."""
 
     raw: Body = field(default_factory=dict)
+    screen: Body = field(default_factory=dict)
     audit: Body = field(default_factory=dict)
     score: float = -math.inf
     """Log speedup that the loop goes by: audited, or raw where the auditor is off."""
@@ -39,6 +40,13 @@ class Member:
         """Log of the raw speedup; minus infinity where the naive harness refused it."""
         speedup = self.raw.get("speedup")
         return math.log(speedup) if speedup and speedup > 0 else -math.inf
+
+    @property
+    def screened(self) -> float:
+        """Log of the speedup that the screening saw; what it could not time is as claimed, which
+        may cost an audit and no more."""
+        speedup = self.screen.get("audited")
+        return math.log(speedup) if speedup else self.claimed
 
     def take(self, audit: Body) -> None:
         """Learn an audit's result."""

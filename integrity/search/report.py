@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
+from integrity.problem import CONSTANT
 from integrity.reports.visible import visible
 from integrity.search.summary import Round, Summary
 
@@ -57,8 +58,20 @@ def spent(summary: Summary) -> str:
     """Time and money."""
     parts = ", ".join(f"{kind} {taken:.0f}" for kind, taken in summary.seconds.items() if taken)
     return (
-        f"{summary.outcome.seconds:.0f} s ({parts}); audits {summary.audit_share:.0%} of it; "
-        f"{summary.outcome.usd:.2f} USD"
+        f"{summary.outcome.seconds:.0f} s ({parts}); full audits {summary.audit_share:.0%} of it, "
+        f"with reading and screening {summary.auditor_share:.0%}; {summary.outcome.usd:.2f} USD"
+    )
+
+
+def sizes(summary: Summary) -> str:
+    """Which sizes the proposer was not told of."""
+    names = summary.outcome.varying
+    if not names:
+        return "the declared ones only: this problem has none that could be drawn."
+    plain = visible(", ".join(name.removeprefix(CONSTANT) for name in names))
+    return (
+        f"{plain} drawn anew for every screening and audit; kernels that pass the naive harness "
+        f"and fail there: {summary.broken_elsewhere}."
     )
 
 
@@ -82,7 +95,8 @@ def _one(summary: Summary) -> Iterator[str]:
             f"Monitor ({held_out}, held out of the loop): {summary.monitor_only} audits that only "
             "it speaks against"
         )
-    yield f"Spent: {spent(summary)}"
+    yield from wrap(f"Sizes: {sizes(summary)}", _WIDTH)
+    yield from wrap(f"Spent: {spent(summary)}", _WIDTH)
 
 
 def _line(row: Round, most: float) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from integrity.search.archive import Record, header_of, steps_of
-from integrity.search.loop import Auditor, Outcome, Plan, Search
+from integrity.search.loop import Search
+from integrity.search.plan import Auditor, Outcome, Plan
 from integrity.search.population import Member
 from integrity.search.proposal import Earlier, Feedback, Proposal
 from integrity.search.reward import Standing
@@ -15,7 +16,7 @@ from integrity.search.strategies import strategy_of
 from integrity.verdict import Label
 
 Body = dict[str, Any]
-_KINDS = ("proposal", "raw", "static", "audit")
+_KINDS = ("proposal", "raw", "static", "screen", "audit")
 
 
 class _Nobody:
@@ -23,6 +24,7 @@ class _Nobody:
 
     id: ClassVar[str] = "nobody"
     jobs = 1
+    varying = ()
 
     def propose(self, parent: Earlier | None, feedback: Feedback, rng: Any) -> Proposal:
         raise AssertionError("a record is not added to")
@@ -31,6 +33,9 @@ class _Nobody:
         return [{} for _ in texts]
 
     def static(self, text: str) -> Body:
+        raise AssertionError("a record is not added to")
+
+    def screen(self, text: str, seed: int) -> Body:
         raise AssertionError("a record is not added to")
 
     def audit(self, text: str, seed: int) -> tuple[Body, str]:
@@ -74,6 +79,9 @@ class Summary:
     monitor_only: int
     """Audits that only the family held out of the loop speaks against."""
 
+    broken_elsewhere: int
+    """Kernels that the naive harness passed at the declared sizes, and that fail at hidden ones."""
+
     @property
     def audited(self) -> float | None:
         """The winner's speedup by its second audit, where that was timed."""
@@ -99,9 +107,16 @@ class Summary:
 
     @property
     def audit_share(self) -> float:
-        """Of the time spent, what went into reading and auditing."""
-        audits = self.seconds["audit"] + self.seconds["static"]
-        return audits / max(sum(self.seconds.values()), 1e-9)
+        """Of all time spent, what went into full audits, the closing ones included."""
+        return self._share("audit")
+
+    @property
+    def auditor_share(self) -> float:
+        """The same with reading and screening, which a search without an auditor does not do."""
+        return self._share("static", "screen", "audit")
+
+    def _share(self, *kinds: str) -> float:
+        return sum(map(self.seconds.__getitem__, kinds)) / max(sum(self.seconds.values()), 1e-9)
 
 
 def summarise(folder: Path) -> Summary:
@@ -112,9 +127,9 @@ def summarise(folder: Path) -> Summary:
     """
     header = header_of(folder)
     steps = steps_of(folder)
-    rounds = [int(key.partition("/")[0]) for kind, key, _ in steps if kind == "proposal"]
+    numbers = [int(key.partition("/")[0]) for kind, key, _ in steps if kind == "proposal"]
     plan = Plan(
-        header["entry"], header["seed"], max(rounds, default=-1) + 1, header["width"],
+        header["entry"], header["seed"], max(numbers, default=-1) + 1, header["width"],
         Auditor(header["auditor"]),
     )  # fmt: skip
     nobody = _Nobody()
@@ -131,7 +146,13 @@ def summarise(folder: Path) -> Summary:
         for kind, _, body in steps
         if kind == "audit"
     )
-    return Summary(header, outcome, _rounds(outcome.population.members), seconds, only)
+    elsewhere = {
+        key.partition("/")[0]
+        for kind, key, body in steps
+        if kind in ("screen", "audit") and any(point["broken"] for point in body["points"])
+    }
+    rounds = _rounds(outcome.population.members)
+    return Summary(header, outcome, rounds, seconds, only, len(elsewhere))
 
 
 def _rounds(members: Sequence[Member]) -> tuple[Round, ...]:
