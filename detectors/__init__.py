@@ -1,5 +1,6 @@
 """Every detector, cheapest first: the audit asks them in this order."""
 
+from integrity.detectors.baseline_alone import BaselineAlone
 from integrity.detectors.batches import Batches
 from integrity.detectors.call_sites import CallSites
 from integrity.detectors.clock_agreement import ClockAgreement
@@ -8,11 +9,13 @@ from integrity.detectors.conditions import Conditions
 from integrity.detectors.detector import Detector
 from integrity.detectors.determinism import Determinism
 from integrity.detectors.fresh_inputs import FreshInputs
+from integrity.detectors.fresh_pages import FreshPages
 from integrity.detectors.idle_gaps import IdleGaps
 from integrity.detectors.input_influence import InputInfluence
 from integrity.detectors.input_jitter import InputJitter
 from integrity.detectors.judge import Judge
 from integrity.detectors.late_write import LateWrite
+from integrity.detectors.left_running import LeftRunning
 from integrity.detectors.library_work import LibraryWork
 from integrity.detectors.loaded_libraries import LoadedLibraries
 from integrity.detectors.output_memory import OutputMemory
@@ -22,7 +25,9 @@ from integrity.detectors.precision import Precision
 from integrity.detectors.relied_on import ReliedOn
 from integrity.detectors.repeated_values import RepeatedValues
 from integrity.detectors.speedup import Speedup
+from integrity.detectors.spin import Spin
 from integrity.detectors.static import Static
+from integrity.detectors.surroundings import Surroundings
 from integrity.detectors.trivial_submissions import TrivialSubmissions
 from integrity.detectors.worker_death import WorkerDeath
 
@@ -48,6 +53,11 @@ DETECTORS: tuple[Detector, ...] = (
     IdleGaps(),
     RepeatedValues(),
     CallSites(),
+    Spin(),
+    FreshPages(),
+    LeftRunning(),
+    BaselineAlone(),
+    Surroundings(),
     Batches(),
     Conditions(),
     Judge(),

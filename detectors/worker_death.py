@@ -27,7 +27,7 @@ class WorkerDeath:
         deaths: list[tuple[Death, bool]] = []
         for run in evidence.every_run():
             # Jittered values may be none that a kernel has to take; `input-jitter` weighs those.
-            plain = all(inputs.is_plain for call in run.experiment.calls for inputs in call.inputs)
+            plain = all(call.is_plain for call in run.experiment.calls)
             death = run.death_of(Role.SUBMISSION)
             if death and (plain or death.call in (None, 0)):
                 deaths.append((death, "device" in run.facts))

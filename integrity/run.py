@@ -70,6 +70,14 @@ class Call:
     fresh_pages: bool = False
     """Buffers in other physical memory, at other addresses, than in the call before."""
 
+    spin_us: int = 0
+    """Time that the worker idles away inside the window, by its own clock, before it calls."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every kernel has to be right here."""
+        return all(inputs.is_plain for inputs in self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
@@ -102,6 +110,13 @@ class Experiment:
 
     timed: bool = False
     """Pointless where the submission can't be timed: Triton's interpreter."""
+
+    alone: int = 0
+    """The first calls are made before the submission is loaded, by the other roles."""
+
+    elsewhere: bool = False
+    """Workers have another home, no compiled kernels but extensions, and the submission's module
+    another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +189,10 @@ class Observed:
 
     idle_cpu_us: float = 0.0
     """CPU time it used after done, where it has nothing to do."""
+
+    children: int = 0
+    threads: int = 0
+    """Processes besides the worker's own, and threads in all of them, once that time was over."""
 
     contended_us: float = 0.0
     """How much of it other processes took from supervisor or worker, by the kernel's books."""

@@ -59,11 +59,12 @@ class Bench:
 
 
 def load_message(
-    bench: Bench, oracle: Oracle, role: Role, canary: int = 0
+    bench: Bench, oracle: Oracle, role: Role, canary: int = 0, submitted: str = SUBMITTED
 ) -> tuple[dict[str, Any], list[int]]:
     """What a worker of that role is told to load, and the descriptors that go with it.
 
     `canary`: the size of what is slipped in among the operators, where they are to be watched.
+    `submitted`: what the submission's module is called.
     """
     if role is Role.NULL:
         return {"do": "null"}, []
@@ -71,8 +72,8 @@ def load_message(
     kernel = bench.submission if role is Role.SUBMISSION else bench.rival
     if kernel is not None:
         modules = {name: problem.sources[name] for name in problem.shared}
-        modules[SUBMITTED] = kernel.text
-        module, entry = SUBMITTED, bench.task.entry
+        modules[submitted] = kernel.text
+        module, entry = submitted, bench.task.entry
     else:
         modules, module, entry = dict(problem.sources), "reference", problem.reference
     message: dict[str, Any] = {

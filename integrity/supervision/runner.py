@@ -13,7 +13,13 @@ from integrity.policy import Precision
 from integrity.problem import Problem
 from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
 from integrity.supervision.backend import Backend, Device, must_fit
-from integrity.supervision.bench import COMPILE_MODES, Bench, OutOfTime, load_message
+from integrity.supervision.bench import (
+    COMPILE_MODES,
+    SUBMITTED,
+    Bench,
+    OutOfTime,
+    load_message,
+)
 from integrity.supervision.checking import Checker
 from integrity.supervision.endings import WorkerDied
 from integrity.supervision.oracle import Oracle, seed_of
@@ -47,15 +53,17 @@ def _run_on(device: Device, bench: Bench, experiment: Experiment) -> Run:
     secret = hashlib.blake2b(series.encode(), key=bench.secret).digest()
     precision = bench.policy.precision
     with contextlib.ExitStack() as stack:
-        workers = [(role, _spawn(bench.zygote, stack)) for role in experiment.roles]
+        workers = [
+            (role, _spawn(bench.zygote, stack, experiment.elsewhere)) for role in experiment.roles
+        ]
         oracle = Oracle(bench.zygote, device, bench.problem, precision, experiment.workload, secret)
         stack.callback(oracle.close)
         return _Experimenter(device, bench, experiment, oracle, secret).run(workers)
 
 
-def _spawn(zygote: Zygote, stack: contextlib.ExitStack) -> Worker:
+def _spawn(zygote: Zygote, stack: contextlib.ExitStack, elsewhere: bool) -> Worker:
     try:
-        worker = zygote.spawn()
+        worker = zygote.spawn(elsewhere=elsewhere)
     except WorkerDied as death:
         raise CannotJudge(f"a worker {death.how}") from death
     stack.callback(worker.end)
@@ -134,12 +142,17 @@ class _Experimenter:
             facts |= work_facts(self._oracle)
             return Run(self._experiment, (), (), self._facts() | facts)
         with contextlib.ExitStack() as stack:
-            sessions = list(self._sessions(workers, stack))
+            alone = self._experiment.alone
+            early = [one for one in workers if alone and one[0] is not Role.SUBMISSION]
+            sessions = list(self._sessions(early, stack))
             index = -1
             for index in range(len(self._calls)):
+                if index == alone:
+                    late = [one for one in workers if one not in early]
+                    sessions += self._sessions(late, stack)
                 self._calls[index] = self._cut(index)
                 self._make(index, self._calls[index], sessions)
-                if self._lost or self._is_enough(sessions):
+                if self._lost or (index >= alone and self._is_enough(sessions)):
                     break
             traces = {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
         made = replace(self._experiment, calls=tuple(self._calls[: index + 1]))
@@ -205,7 +218,10 @@ class _Experimenter:
             session = Session(role, worker, self._device, self._oracle, slots, read_only)
             stack.callback(session.close)
             canary = self._order.randrange(*_CANARIES) if self._experiment.traced else 0
-            message, descriptors = load_message(self._bench, self._oracle, role, canary)
+            called = SUBMITTED
+            if self._experiment.elsewhere:
+                called = f"module_{self._order.getrandbits(32):x}"
+            message, descriptors = load_message(self._bench, self._oracle, role, canary, called)
             try:
                 session.load(message, descriptors, self._bench.deadline.left())
             except Ended as ended:
@@ -250,7 +266,8 @@ class _Experimenter:
 
     def _patience(self) -> float:
         generous = max(_GENEROUS_S, 100 * self._reference_s)
-        if not COMPILE_MODES.keys().isdisjoint(self._experiment.roles):
+        compiles = not COMPILE_MODES.keys().isdisjoint(self._experiment.roles)
+        if compiles or self._experiment.elsewhere:
             generous = max(generous, _COMPILE_S)
         return min(generous, self._bench.deadline.left())
 

@@ -22,6 +22,8 @@ _SETTLE_US = (200, 800)
 _LOAD_PATIENCE_S = 90.0
 _HEAR_S = 1.0
 _TRACE_S = 10.0
+_OWN_PROCESSES = 2
+"""Below the keeper: init and the worker."""
 
 
 class Ended(Exception):
@@ -156,6 +158,7 @@ class Session:
             raise self._unfinished(timeout_s)
         done = self._tree.clock()
         reply = self._settle(call, timeout_s)
+        processes, threads = self._tree.census()
         observed = Observed(
             elapsed_us=passage.elapsed_us,
             resume_us=passage.resume_us,
@@ -165,6 +168,8 @@ class Session:
             changed_inputs=self._inputs.changed_tensors(),
             cpu_us=passage.cpu_us,
             idle_cpu_us=max(0, self._tree.clock().ran_ns - done.ran_ns) / 1e3,
+            children=max(0, processes - _OWN_PROCESSES),
+            threads=threads,
             contended_us=passage.contended_us,
             disturbance=passage.disturbance,
             open_gate=not armed or passage.thawed,
@@ -184,7 +189,10 @@ class Session:
         """
         self._number += 1
         self._tree.thaw()
-        order = {"do": "call", "k": self._number, "slots": list(used), "site": call.site}
+        order = {
+            "do": "call", "k": self._number, "slots": list(used), "site": call.site,
+            "spin_us": call.spin_us,
+        }  # fmt: skip
         self._worker.tell(order)
         armed = self._worker.has_spoken(self._gate.patience(timeout_s))
         if armed:

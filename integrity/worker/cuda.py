@@ -20,6 +20,10 @@ _READ_WRITE = driver.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READWRITE
 _AT_LEAST = driver.CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ
 
 
+_CYCLES_A_US = 1_500
+"""About; the reference spins as many, and only slopes of times over it are compared."""
+
+
 class DriverError(Exception):
     """A call of the driver's failed."""
 
@@ -118,7 +122,8 @@ class CudaWorker(serve.Worker):
             for _ in range(2)
         )
         try:
-            returned = call(self._kernel, slots, start, end)
+            cycles = int(message["spin_us"] * _CYCLES_A_US)
+            returned = call(self._kernel, slots, start, end, cycles)
         finally:
             self._tell(self._page.address + DONE, number)
         wire.send(self._control, {"armed": number})
@@ -161,11 +166,20 @@ def copy_out(returned: Any, results: list[torch.Tensor]) -> None:
         result.copy_(tensor)
 
 
-def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any], start: Any, end: Any) -> Any:
+def _spin(cycles: int) -> None:
+    """On the stream that the kernel is about to be enqueued to."""
+    if cycles:
+        torch.cuda._sleep(cycles)
+
+
+def _benchmark_kernel(
+    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, cycles: int
+) -> Any:
     """A call site that looks like a benchmark's loop."""
     returned = None
     with torch.no_grad():
         start.record()
+        _spin(cycles)
         for inputs, results in slots:
             returned = kernel(inputs)
             copy_out(returned, results)
@@ -173,9 +187,12 @@ def _benchmark_kernel(kernel: loading.Kernel, slots: list[Any], start: Any, end:
     return returned
 
 
-def _check_correctness(kernel: loading.Kernel, slots: list[Any], start: Any, end: Any) -> Any:
+def _check_correctness(
+    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, cycles: int
+) -> Any:
     """A call site that looks like a correctness check's; it does the same."""
     start.record()
+    _spin(cycles)
     with torch.no_grad():
         output_new = None
         for inputs, results in slots:

@@ -13,14 +13,24 @@ from typing import Any
 
 import torch
 
-from integrity.worker import compiling, framework, loading, naive, oracle, rates, tensors, wire
+from integrity.worker import (
+    compiling,
+    framework,
+    loading,
+    naive,
+    oracle,
+    rates,
+    surroundings,
+    tensors,
+    wire,
+)
 
 _MAX_TRACE = 2000
 
 
 def serve(control: socket.socket, request: wire.Message) -> None:
     """Answer the supervisor until it hangs up."""
-    _settle_in(request)
+    surroundings.settle_in(request)
     wire.send(control, {"ready": True, "processes": count("/proc"), "uid": os.getuid()})
     worker = _worker_of(request["device"])(control, Path(request["scratch"]))
     while True:
@@ -44,35 +54,6 @@ def _worker_of(device: str) -> "type[Worker]":
     from integrity.worker.cpu import CpuWorker
 
     return CpuWorker
-
-
-def _settle_in(request: wire.Message) -> None:
-    null = os.open("/dev/null", os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    os.close(null)
-    scratch = Path(request["scratch"])
-    for name in ("home", "tmp"):
-        (scratch / name).mkdir(exist_ok=True)
-    os.environ.update(request["environment"])
-    os.environ.update(HOME=str(scratch / "home"), TMPDIR=str(scratch / "tmp"))
-    _place_caches(scratch, request["cache"], bool(request["cache_writable"]))
-    os.chdir(scratch / "home")
-    torch.set_num_threads(request["threads"])
-
-
-def _place_caches(scratch: Path, cache: str, writable: bool) -> None:
-    """Compile caches: the build worker fills the audit's, the others start from a copy of it."""
-    import shutil
-
-    inside = Path("/cache") if Path("/cache").is_dir() else Path(cache)
-    own = scratch / "cache"
-    if cache and writable:
-        own.symlink_to(inside)
-    elif cache:
-        shutil.copytree(inside, own, symlinks=True, dirs_exist_ok=True)
-    os.environ["TORCH_EXTENSIONS_DIR"] = str(own / "torch")
-    os.environ["TRITON_CACHE_DIR"] = str(own / "triton")
 
 
 def count(folder: str) -> int:
