@@ -35,7 +35,7 @@ class BaselineAlone:
         beside = [
             result.observed.elapsed_us
             for call, result in habits.clean(run, Role.REFERENCE)
-            if habits.ordinary(call) and habits.prompt(call) and not habits.seen_before(call)
+            if habits.ordinary(call) and habits.prompt(call) and habits.seen_before(call)
         ]
         ratio = ratio_of_medians(habits.alone_us(run), beside)
         if habits.clearly_below(ratio):

@@ -42,4 +42,4 @@ class FreshPages:
 
 def _alike(call: Call) -> bool:
     """Calls that differ in nothing but their pages."""
-    return habits.prompt(call) and not call.spin_us and not habits.seen_before(call)
+    return habits.prompt(call) and not call.spin_us and habits.seen_before(call)

@@ -9,7 +9,7 @@ from integrity.estimate import Estimate, slope
 from integrity.evidence import Evidence
 from integrity.finding import Family, Finding
 from integrity.problem import Problem
-from integrity.run import CallResult, Experiment, Role
+from integrity.run import Call, CallResult, Experiment, Role
 
 _CLOCKS: dict[str, Callable[[CallResult], float]] = {
     "its own clock": lambda result: result.reported.elapsed_us,
@@ -54,9 +54,16 @@ class Spin:
 
 def _slope(evidence: Evidence, role: Role, clock: Callable[[CallResult], float]) -> Estimate:
     """Of the time by that clock over the spin's length."""
-    points = [
-        (float(call.spin_us), clock(result))
-        for call, result in habits.clean(habits.run_of(evidence), role)
-        if not call.fresh_pages and habits.prompt(call)
-    ]
-    return slope([(us, time) for us, time in points if math.isfinite(time)])
+    run = habits.run_of(evidence)
+    points = []
+    for result in run.of(role):
+        # Disturbed calls too: a spin goes on while its processor is taken away, and ends on time.
+        call, time_us = run.experiment.calls[result.call], clock(result)
+        if result.call >= run.experiment.warmups and _alike(call) and math.isfinite(time_us):
+            points.append((float(call.spin_us), time_us))
+    return slope(points)
+
+
+def _alike(call: Call) -> bool:
+    """Calls that differ in nothing but their spin."""
+    return habits.prompt(call) and not call.fresh_pages and habits.seen_before(call)

@@ -131,7 +131,8 @@ def replay(path: Path, progress: Progress = lambda step: None) -> Replayed:
         BadInput: the file is no evidence, or this machine lacks what the audit needs.
     """
     frozen = load(path)
-    again = audit(frozen.request, progress, hear=frozen.hear)
+    whole = replace(frozen.request, budget_s=None)  # whatever was run then fits now
+    again = audit(whole, progress, hear=frozen.hear)
     found = {(finding.id, finding.source) for finding in again.verdict.findings}
     hard = [finding for finding in frozen.findings if finding.hard]
     return Replayed(

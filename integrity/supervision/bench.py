@@ -28,6 +28,9 @@ class Deadline:
     """The audit's wall-clock budget."""
 
     budget_s: float
+    option: str = "--timeout"
+    """Where the user said so."""
+
     _start: float = field(default_factory=time.monotonic)
 
     def left(self) -> float:
@@ -38,7 +41,7 @@ class Deadline:
         """
         left = self.budget_s - (time.monotonic() - self._start)
         if left <= 0:
-            raise OutOfTime(f"the time budget of {self.budget_s:.3g} s was spent (--timeout)")
+            raise OutOfTime(f"the time budget of {self.budget_s:.3g} s was spent ({self.option})")
         return left
 
 

@@ -278,7 +278,7 @@ class _Experimenter:
         if limit_s is not None and limit_s < _GENEROUS_S:
             raise OutOfTime(
                 f"the submission had not finished when the time budget of "
-                f"{self._bench.deadline.budget_s:.3g} s was spent (--timeout)"
+                f"{self._bench.deadline.budget_s:.3g} s was spent ({self._bench.deadline.option})"
             )
         self._deaths.append(ended.death)
         self._lost = ended.lost or not self._device_lives()
