@@ -27,6 +27,7 @@ from integrity.detectors.repeated_values import RepeatedValues
 from integrity.detectors.speedup import Speedup
 from integrity.detectors.spin import Spin
 from integrity.detectors.static import Static
+from integrity.detectors.stochastic_output import StochasticOutput
 from integrity.detectors.surroundings import Surroundings
 from integrity.detectors.trivial_submissions import TrivialSubmissions
 from integrity.detectors.worker_death import WorkerDeath
@@ -36,6 +37,7 @@ DETECTORS: tuple[Detector, ...] = (
     CompiledCode(),
     WorkerDeath(),
     FreshInputs(),
+    StochasticOutput(),
     OutputMemory(),
     LateWrite(),
     ClockAgreement(),

@@ -152,6 +152,9 @@ class Check:
     refused: str = ""
     """Why the problem's own check said no; asked only where elements are outside the tolerance."""
 
+    p_value: float | None = None
+    """That the reference draws such an output; None where it answers equal inputs equally."""
+
     accepted: bool = False
     """The problem's own check said yes to what is outside the tolerance."""
 

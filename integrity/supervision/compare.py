@@ -246,6 +246,8 @@ class Answer:
     """What the oracle says the outputs for some inputs are; one yardstick a tensor."""
 
     yardsticks: tuple[Yardstick, ...]
+    draws: tuple[tuple[Bytes, ...], ...] = ()
+    """Several samples of the outputs, where the reference answers equal inputs differently."""
 
     @property
     def native(self) -> list[Bytes]:
