@@ -65,7 +65,11 @@ def test_a_spin_that_takes_as_long_as_it_says_accuses_nobody() -> None:
     assert ids(Spin(), spun(1.0)) == []
 
 
-@pytest.mark.parametrize(("rate", "reported"), [(1.0, 0.6), (1.0, 0.0), (1.6, 1.0), (0.5, 1.0)])
+def test_a_processor_that_is_taken_away_lengthens_both_clocks_and_accuses_nobody() -> None:
+    assert ids(Spin(), spun(2.1)) == []
+
+
+@pytest.mark.parametrize(("rate", "reported"), [(1.0, 0.6), (1.0, 0.0), (1.6, 0.6), (0.5, 1.0)])
 def test_a_slope_that_is_not_one_is_a_clock_at_another_rate(rate: float, reported: float) -> None:
     assert ids(Spin(), spun(rate, reported)) == ["clock-rescaled"]
 
