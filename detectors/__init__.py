@@ -1,5 +1,6 @@
 """Every detector, cheapest first: the audit asks them in this order."""
 
+from integrity.detectors.ablation import Ablation
 from integrity.detectors.baseline_alone import BaselineAlone
 from integrity.detectors.batches import Batches
 from integrity.detectors.call_sites import CallSites
@@ -48,6 +49,7 @@ DETECTORS: tuple[Detector, ...] = (
     Determinism(),
     ReliedOn(),
     LibraryWork(),
+    Ablation(),
     LoadedLibraries(),
     TrivialSubmissions(),
     Speedup(),

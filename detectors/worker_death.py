@@ -27,9 +27,8 @@ class WorkerDeath:
         deaths: list[tuple[Death, bool]] = []
         for run in evidence.every_run():
             # Jittered values may be none that a kernel has to take; `input-jitter` weighs those.
-            plain = all(call.is_plain for call in run.experiment.calls)
             death = run.death_of(Role.SUBMISSION)
-            if death and (plain or death.call in (None, 0)):
+            if death and (not death.call or run.experiment.calls[death.call].is_plain):
                 deaths.append((death, "device" in run.facts))
         for death, had_device in deaths[:1]:
             yield self._finding(death, len(deaths), had_device)

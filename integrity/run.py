@@ -73,10 +73,13 @@ class Call:
     spin_us: int = 0
     """Time that the worker idles away inside the window, by its own clock, before it calls."""
 
+    ablated: bool = False
+    """The submission's own kernels do nothing; only where the worker's framework is watched."""
+
     @property
     def is_plain(self) -> bool:
         """Whether every kernel has to be right here."""
-        return all(inputs.is_plain for inputs in self.inputs)
+        return not self.ablated and all(inputs.is_plain for inputs in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,9 @@ class Reported:
 
     kernel_us: float = 0.0
     """Of the kernel's calls alone, by the same timers."""
+
+    silenced: int = 0
+    """Launches of its kernels that did nothing, since they were taken out."""
 
 
 @dataclass(frozen=True, slots=True)

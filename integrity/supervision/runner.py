@@ -27,6 +27,7 @@ from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.work import work_facts
 from integrity.supervision.workers import Worker, Zygote
+from integrity.trace import Trace
 
 _GENEROUS_S = 20.0
 """A submission that had this long and did not finish is broken; with less, it is nobody's fault."""
@@ -145,18 +146,24 @@ class _Experimenter:
             alone = self._experiment.alone
             early = [one for one in workers if alone and one[0] is not Role.SUBMISSION]
             sessions = list(self._sessions(early, stack))
+            traces: dict[Role, Trace] = {}
             index = -1
             for index in range(len(self._calls)):
                 if index == alone:
                     late = [one for one in workers if one not in early]
                     sessions += self._sessions(late, stack)
                 self._calls[index] = self._cut(index)
+                if self._calls[index].ablated:  # it may not outlive that
+                    traces = self._traces(sessions)
                 self._make(index, self._calls[index], sessions)
                 if self._lost or (index >= alone and self._is_enough(sessions)):
                     break
-            traces = {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
+            traces = traces or self._traces(sessions)
         made = replace(self._experiment, calls=tuple(self._calls[: index + 1]))
         return Run(made, tuple(self._results), tuple(self._deaths), self._facts(), traces)
+
+    def _traces(self, sessions: Sequence[Session]) -> dict[Role, Trace]:
+        return {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
 
     def _cut(self, index: int) -> Call:
         """The call with its window as wide as it is going to be."""

@@ -191,7 +191,7 @@ class Session:
         self._tree.thaw()
         order = {
             "do": "call", "k": self._number, "slots": list(used), "site": call.site,
-            "spin_us": call.spin_us,
+            "spin_us": call.spin_us, "ablated": call.ablated,
         }  # fmt: skip
         self._worker.tell(order)
         armed = self._worker.has_spoken(self._gate.patience(timeout_s))
@@ -269,8 +269,8 @@ class Session:
 
 def _reported(reply: dict[str, Any]) -> Reported:
     """The worker's word, as far as it has the right form; a liar loses nothing by it."""
-    elapsed, inside, aliases, threads = (
-        reply.get(key) for key in ("elapsed_us", "kernel_us", "aliases", "threads")
+    elapsed, inside, aliases, threads, silenced = (
+        reply.get(key) for key in ("elapsed_us", "kernel_us", "aliases", "threads", "silenced")
     )
     return Reported(
         elapsed_us=_number(elapsed),
@@ -279,6 +279,7 @@ def _reported(reply: dict[str, Any]) -> Reported:
         else (),
         threads=threads if type(threads) is int else 0,
         kernel_us=_number(inside),
+        silenced=silenced if type(silenced) is int else 0,
     )
 
 

@@ -40,7 +40,9 @@ class CpuWorker(serve.Worker):
         while gate[GATE] < number:
             gate[BEAT] += 1
         try:
-            elapsed_us, kernel_us, returned = call(self._kernel, slots, where, message["spin_us"])
+            with self._ablated(message):
+                took = call(self._kernel, slots, where, message["spin_us"])
+            elapsed_us, kernel_us, returned = took
         finally:
             gate[DONE] = number
         return {
@@ -49,6 +51,7 @@ class CpuWorker(serve.Worker):
             "kernel_us": kernel_us,
             "aliases": serve.aliases(slots[0][1], returned),
             "threads": serve.count("/proc/self/task"),
+            "silenced": self._silenced(),
         }
 
 

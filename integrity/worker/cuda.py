@@ -123,7 +123,8 @@ class CudaWorker(serve.Worker):
         )
         try:
             cycles = int(message["spin_us"] * _CYCLES_A_US)
-            returned = call(self._kernel, slots, start, end, cycles)
+            with self._ablated(message):
+                returned = call(self._kernel, slots, start, end, cycles)
         finally:
             self._tell(self._page.address + DONE, number)
         wire.send(self._control, {"armed": number})
@@ -136,6 +137,7 @@ class CudaWorker(serve.Worker):
             "kernel_us": elapsed_us,
             "aliases": serve.aliases(slots[0][0], returned),
             "threads": serve.count("/proc/self/task"),
+            "silenced": self._silenced(),
         }
 
     def _look_again(self, message: wire.Message, descriptors: list[int]) -> wire.Message:

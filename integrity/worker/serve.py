@@ -4,6 +4,7 @@ Everything here shares a process with the submission and may be patched by it. N
 trusted: the clock, the inputs' seeds, the reference and the checks are the supervisor's.
 """
 
+import contextlib
 import os
 import socket
 import traceback
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from integrity.worker import (
+    ablation,
     compiling,
     framework,
     loading,
@@ -83,6 +85,7 @@ class Worker:
         self._slots: list[tuple[Any, ...]] = []
         self._ready: list[torch.Tensor] | None = None
         self._watch: framework.Watch | None = None
+        self._ablation: ablation.Ablation | None = None
 
     def handle(self, message: wire.Message, descriptors: list[int]) -> None:
         """Do one thing and answer."""
@@ -102,6 +105,7 @@ class Worker:
         loading.write_modules(message["modules"], self._scratch / "submission")
         if canary := message.get("canary"):
             self._watch = framework.Watch(canary)
+            self._ablation = ablation.Ablation(message["modules"])
         module = loading.import_module(message["module"])
         weights_block = (
             self._open_block(descriptors[0], message["weights_bytes"]) if descriptors else None
@@ -118,6 +122,15 @@ class Worker:
         if self._watch:
             self._kernel = self._watch.around(self._kernel)
         return {"loaded": True}
+
+    def _ablated(self, message: wire.Message) -> contextlib.AbstractContextManager[None]:
+        """What a call is made in: without the submission's kernels where that was asked."""
+        if self._ablation and message["ablated"]:
+            return self._ablation.silenced()
+        return contextlib.nullcontext()
+
+    def _silenced(self) -> int:
+        return self._ablation.launches if self._ablation else 0
 
     def _trace(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         """What the framework was seen doing since the load."""
