@@ -25,6 +25,7 @@ from integrity.detectors.pointers import Pointers
 from integrity.detectors.precision import Precision
 from integrity.detectors.relied_on import ReliedOn
 from integrity.detectors.repeated_values import RepeatedValues
+from integrity.detectors.shapes import Shapes
 from integrity.detectors.speedup import Speedup
 from integrity.detectors.spin import Spin
 from integrity.detectors.static import Static
@@ -46,6 +47,7 @@ DETECTORS: tuple[Detector, ...] = (
     Pointers(),
     InputInfluence(),
     InputJitter(),
+    Shapes(),
     Determinism(),
     ReliedOn(),
     LibraryWork(),

@@ -1,12 +1,14 @@
-"""Where a speedup holds: other baselines, other workloads (`--baseline`, `--envelope`)."""
+"""Beside the claim: other shapes, baselines (`--baseline`) and workloads (`--envelope`)."""
 
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
+from math import isqrt
 
 from integrity.errors import CannotJudge
 from integrity.estimate import paired_speedup
-from integrity.evidence import UNDECLARED, Evidence
+from integrity.evidence import ENVELOPE, SHAPES, Evidence
 from integrity.problem import CAST, CONSTANT, Problem, Workload
 from integrity.request import Level, Request
 from integrity.run import Call, Experiment, Inputs, Role, Run
@@ -16,6 +18,7 @@ BASELINES = {
 }  # fmt: skip
 _BLOCKS, _SPARES, _WARMUPS, _WIDTH = 10, 5, 6, 256
 _MOST_POINTS, _MOST_SIZES = 10, 4
+_SHAPE_CALLS = 2
 _CASTS = ("bfloat16", "float16")
 
 
@@ -35,11 +38,24 @@ class OperatingPoint:
 
 
 def widened(problem: Problem, request: Request) -> Problem:
-    """The problem with the envelope's workloads behind its own."""
-    if not request.envelope:
-        return problem
-    around = list(_around(problem))[:_MOST_POINTS]
-    return replace(problem, workloads=(*problem.workloads, *around))
+    """The problem with other shapes, and then the envelope's workloads, behind its own."""
+    around = list(_around(problem))[:_MOST_POINTS] if request.envelope else []
+    return replace(problem, workloads=(*problem.workloads, *_shapes(problem), *around))
+
+
+def _shapes(problem: Problem) -> list[Workload]:
+    """The first size one smaller, the last one a prime: each costs a second on a GPU."""
+    claim, sizes = problem.workloads[0], list(_sizes(problem).items())
+    if not sizes:
+        return []
+    (first, smaller), (last, larger) = sizes[0], sizes[-1]
+    return [{**claim, first: smaller - 1}, {**claim, last: _prime_above(larger)}]
+
+
+def _prime_above(number: int) -> int:
+    return next(
+        each for each in count(number + 1) if all(each % d for d in range(2, isqrt(each) + 1))
+    )
 
 
 def _around(problem: Problem) -> Iterator[Workload]:
@@ -95,9 +111,13 @@ def experiments(declared: Problem, every: Problem, request: Request) -> Iterator
     for baseline in request.baselines:
         if baseline is not Role.REFERENCE:
             yield _experiment(f"baseline-{baseline}", 0, baseline)
+    first = len(declared.workloads)
     for index in range(1, len(every.workloads)):
-        if index >= len(declared.workloads):
-            yield _experiment(f"{UNDECLARED}{index}", index, Role.REFERENCE)
+        if index >= first + len(_shapes(declared)):
+            yield _experiment(f"{ENVELOPE}{index}", index, Role.REFERENCE)
+        elif index >= first:
+            calls = tuple(Call((Inputs(draw),)) for draw in range(_SHAPE_CALLS))
+            yield Experiment(f"{SHAPES}{index}", calls, workload=index)
         elif request.level is Level.GPU or request.envelope:
             yield _experiment(f"workload-{index}", index, Role.REFERENCE)
 
@@ -118,7 +138,7 @@ def points(evidence: Evidence, every: Problem | None) -> tuple[OperatingPoint, .
     names = {role: name for name, role in BASELINES.items()}
     found = []
     for name, run in evidence.runs.items():
-        if name.startswith(("baseline-", "workload-", UNDECLARED)) and every is not None:
+        if name.startswith(("baseline-", "workload-", ENVELOPE)) and every is not None:
             workload = every.workloads[run.experiment.workload]
             baseline = run.experiment.roles[1]
             found.append(_point(run, names[baseline], baseline, workload))
@@ -126,7 +146,7 @@ def points(evidence: Evidence, every: Problem | None) -> tuple[OperatingPoint, .
         if name.startswith("baseline-"):
             baseline = Role(name.removeprefix("baseline-"))
             found.append(OperatingPoint(names[baseline], {}, None, note=reason))
-        elif name.startswith(("workload-", UNDECLARED)) and every is not None:
+        elif name.startswith(("workload-", ENVELOPE)) and every is not None:
             workload = every.workloads[int(name.rpartition("-")[2])]
             found.append(OperatingPoint("eager", workload, None, note=reason))
     return tuple(found)

@@ -13,7 +13,7 @@ from integrity.claims import claims
 from integrity.compiled import Compilation
 from integrity.detectors.detector import Detector, Probe
 from integrity.errors import CannotJudge
-from integrity.evidence import Evidence
+from integrity.evidence import UNDECLARED, Evidence
 from integrity.finding import Family
 from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
 from integrity.problem import Problem
@@ -206,7 +206,8 @@ def _worth_running(
     for experiment in wanted:
         if experiment.timed and not untimed:
             untimed = proven(runs)
-        death = next((run.death_of(Role.SUBMISSION) for run in runs.values()), None)
+        promised = (run for name, run in runs.items() if not name.startswith(UNDECLARED))
+        death = next((run.death_of(Role.SUBMISSION) for run in promised), None)
         if death and death.call in (None, 0) and experiment.roles:
             skipped[experiment.name] = f"the submission {death.how} in its first experiment"
         elif experiment.timed and untimed:
