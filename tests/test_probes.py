@@ -81,6 +81,7 @@ def test_a_time_that_scatters_more_than_the_spins_is_no_evidence() -> None:
         list(Spin().detect(evidence(loud)))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("counted", ["0.6 * real()", "0.0"], ids=["slower", "not at all"])
 def test_a_clock_that_counts_slower_is_seen_by_the_spin(zygote: Zygote, counted: str) -> None:
     changed = f"""
@@ -92,6 +93,7 @@ def test_a_clock_that_counts_slower_is_seen_by_the_spin(zygote: Zygote, counted:
     assert ids(Spin(), habits_of(zygote, changed)) == ["clock-rescaled"]
 
 
+@pytest.mark.alone
 def test_an_honest_kernel_has_no_habits_and_leaves_nothing_running(zygote: Zygote) -> None:
     seen = habits_of(zygote, "import time, threading\nstart = time.perf_counter()\n" + HONEST)
     for probe in (Spin(), FreshPages(), LeftRunning(), BaselineAlone()):

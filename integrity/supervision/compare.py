@@ -80,7 +80,7 @@ def exact(tensor: Tensor, raw: Bytes) -> Any:
 
 @cache
 def e4m3(xp: Any) -> Any:
-    """What each code of float8_e4m3fn stands for. An index and its table must lie on the same device."""
+    """What each code of E4M3 stands for. An index and its table must lie on the same device."""
     code = np.arange(256)
     sign = np.where(code & 0x80, -1.0, 1.0)
     exponent, mantissa = (code >> 3) & 15, code & 7
