@@ -1,6 +1,7 @@
 """Probe C12: outputs that the reference draws at random, compared as distributions."""
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from math import comb
 
 from integrity.errors import CannotJudge
@@ -80,6 +81,5 @@ def _repeated(evidence: Evidence) -> Iterator[list[str]]:
 
 def _tail(calls: int, extreme: int) -> float:
     """That so many calls or more are extreme by chance."""
-    return sum(
-        comb(calls, hits) * 8 ** (calls - hits) for hits in range(extreme, calls + 1)
-    ) / 9**calls  # fmt: skip
+    ways = sum(comb(calls, hits) * 8 ** (calls - hits) for hits in range(extreme, calls + 1))
+    return float(Fraction(ways, 9**calls))

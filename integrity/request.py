@@ -41,9 +41,6 @@ class Request:
     timeout_s: float = 120.0
     """Wall-clock budget of everything that runs the submission."""
 
-    budget_s: float | None = None
-    """Wall-clock seconds to spend on the experiments that tell most; None runs all of them."""
-
     isolation: Isolation = Isolation.AUTO
     claimed_speedup: float | None = None
 
@@ -52,6 +49,9 @@ class Request:
 
     envelope: bool = False
     """Also at workloads around the declared ones."""
+
+    budget_s: float | None = None
+    """Wall-clock seconds to spend on the experiments that tell most; None runs all of them."""
 
 
 Progress = Callable[[str], None]

@@ -1,4 +1,4 @@
-"""Probes T5 and T9 to T12: honest twins first, then what each is for, on real workers."""
+"""Probes C6, T5 and T9 to T12: honest twins first, then what each is for, on real workers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,9 @@ from test_detectors import PROBLEM, evidence, experiment_of, ids, ours, result, 
 
 from integrity.detectors import habits
 from integrity.detectors.baseline_alone import BaselineAlone
+from integrity.detectors.fresh_inputs import FreshInputs
 from integrity.detectors.fresh_pages import FreshPages
+from integrity.detectors.input_jitter import InputJitter
 from integrity.detectors.left_running import LeftRunning
 from integrity.detectors.speedup import ELSEWHERE, LIFETIMES, Speedup
 from integrity.detectors.spin import Spin
@@ -226,3 +228,24 @@ def test_workers_elsewhere_have_no_compiled_kernels_but_extensions(zygote: Zygot
     )
     assert "[True, True]" in usual.how
     assert "[False, True]" in elsewhere.how
+
+
+@pytest.mark.parametrize(
+    ("reference", "kernel"),
+    [
+        ("x.sort(1).values.amax(1)", "x[:, -1]"),  # equivariance: its inputs come sorted
+        ("x * 3", "(x * 3).clamp(-12, 12)"),  # linearity: its inputs are below 4
+    ],
+    ids=["permutation", "linearity"],
+)
+def test_a_broken_relation_is_a_wrong_output_off_the_distribution(
+    zygote: Zygote, reference: str, kernel: str
+) -> None:
+    drawn = "torch.rand(64, 128, generator=torch.Generator().manual_seed(seed)).sort(1).values"
+    problem = f"import torch\ndef reference(x): return {reference}\ndef make_inputs(seed): return [{drawn}]"
+    [experiment] = InputJitter().experiments(PROBLEM, 1)
+    for body, found in ((reference, []), (kernel, ["input-specialised"])):
+        source = f"import torch\ndef kernel(x): return {body}"
+        seen = evidence(run(bench(zygote, source, problem), experiment))
+        assert ids(FreshInputs(), seen) == []
+        assert ids(InputJitter(), seen) == found

@@ -171,7 +171,7 @@ def copy_out(returned: Any, results: list[torch.Tensor]) -> None:
 def _spin(cycles: int) -> None:
     """On the stream that the kernel is about to be enqueued to."""
     if cycles:
-        torch.cuda._sleep(cycles)
+        torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]
 
 
 def _benchmark_kernel(
