@@ -19,10 +19,11 @@ from integrity.testimony import Testimony
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-FORMAT = 4
-READABLE = {1, 2, 3, 4}
+FORMAT = 5
+READABLE = {1, 2, 3, 4, 5}
 """Format 2 added `compilation`; 3 baselines, the envelope and what a device was like; 4
-`testimony`, traces, and for floors the work of a problem and the run `peaks`."""
+`testimony`, traces, and for floors the work of a problem and the run `peaks`; 5 calls that spin or
+lack the submission's kernels, lifetimes elsewhere, and samples."""
 
 
 @dataclass(frozen=True, slots=True)

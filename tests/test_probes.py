@@ -242,7 +242,8 @@ def test_a_broken_relation_is_a_wrong_output_off_the_distribution(
     zygote: Zygote, reference: str, kernel: str
 ) -> None:
     drawn = "torch.rand(64, 128, generator=torch.Generator().manual_seed(seed)).sort(1).values"
-    problem = f"import torch\ndef reference(x): return {reference}\ndef make_inputs(seed): return [{drawn}]"
+    problem = f"import torch\ndef reference(x): return {reference}\n"
+    problem += f"def make_inputs(seed): return [{drawn}]"
     [experiment] = InputJitter().experiments(PROBLEM, 1)
     for body, found in ((reference, []), (kernel, ["input-specialised"])):
         source = f"import torch\ndef kernel(x): return {body}"
