@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -161,11 +162,12 @@ class _Pool:
         return ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_become_worker)
 
     def submit(self, screening: Screening, path: Path) -> "Future[Screened]":
-        try:
-            return self._executor.submit(screening.one, path)
-        except BrokenProcessPool:
-            self._executor = self._fresh()
-            return self._executor.submit(screening.one, path)
+        with _without_interrupts():
+            try:
+                return self._executor.submit(screening.one, path)
+            except BrokenProcessPool:
+                self._executor = self._fresh()
+                return self._executor.submit(screening.one, path)
 
     def __enter__(self) -> "_Pool":
         return self
@@ -184,14 +186,23 @@ def _detectors() -> tuple[Detector, ...]:
     return tuple(Static(analyser) if each.id == "static" else each for each in DETECTORS)
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes started within never see a Ctrl-C: it is the parent's, which terminates them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _become_worker() -> None:
-    """Leave Ctrl-C to the parent, which terminates us; unwind then, so that no kernel lives on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Unwind when terminated, so that no kernel lives on."""
     signal.signal(signal.SIGTERM, _unwind)
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise SystemExit  # which multiprocessing, unlike any other, takes without a word
 
 
 def _cores() -> int:

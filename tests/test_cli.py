@@ -421,7 +421,7 @@ def test_an_interrupted_screen_leaves_no_process(tmp_path: Path) -> None:
     ) as running:
         assert running.stdout is not None
         running.stdout.readline()
-        running.send_signal(signal.SIGINT)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
         _, errors = running.communicate(timeout=TWO_MINUTES)
     assert running.returncode == 130
     assert errors == ""

@@ -137,6 +137,10 @@ class Device(Protocol):
         """Memory that can be taken."""
         ...
 
+    def reserve(self, size_bytes: int) -> None:
+        """Hold so much for this process's own arrays: a submission may take all that is left."""
+        ...
+
     def settle(self) -> None:
         """Return when all that was written here can be read by another process."""
         ...
@@ -279,6 +283,8 @@ class CpuBackend:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+    def reserve(self, size_bytes: int) -> None: ...
 
     def settle(self) -> None: ...
 

@@ -218,7 +218,7 @@ class _Experimenter:
     ) -> Iterator[Session]:
         widest = self._widest() if self._experiment.elastic else None
         slots = max(call.slot + len(call.inputs[:widest]) for call in self._calls)
-        self._must_fit(slots)
+        self._make_room(slots)
         for role, worker in workers:
             # Where it is timed it was seen to leave its inputs alone, so it may not write to them.
             read_only = self._experiment.timed and not self._oracle.changed_by_reference
@@ -236,7 +236,7 @@ class _Experimenter:
             else:
                 yield session
 
-    def _must_fit(self, slots: int) -> None:
+    def _make_room(self, slots: int) -> None:
         ins, outs = (
             sum(tensor.size_bytes for tensor in tensors)
             for tensors in (self._oracle.inputs, self._oracle.outputs)
@@ -247,6 +247,7 @@ class _Experimenter:
         oracle = 2 * slots * ins + (slots + 2) * 4 * outs
         needed = role * len(self._experiment.roles) + oracle
         must_fit(self._device, needed, "the experiment needs", share=0.8)
+        self._device.reserve(oracle)
 
     def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
         """One call by every role, in random order, on the same inputs."""

@@ -67,6 +67,10 @@ class CudaDevice:
     def available_bytes(self) -> int:
         return self._driver.free_bytes()
 
+    def reserve(self, size_bytes: int) -> None:
+        """The pool keeps what was freed, and cuts smaller pieces from it."""
+        self.xp.empty(size_bytes, dtype=np.uint8)
+
     def settle(self) -> None:
         self._driver.settle()
 
@@ -130,6 +134,8 @@ class CudaBackend:
                 return work(device)
             except device.losses as loss:
                 raise CannotJudge(f"the device was lost: {str(loss)[:200]}") from loss
+            except MemoryError as full:
+                raise CannotJudge(f"the device is full: {str(full)[:200]}") from full
 
         whole = False
         try:
