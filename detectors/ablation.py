@@ -33,7 +33,7 @@ class Ablation:
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         run = evidence.run(framework.EXPERIMENT.name)
         if not run.experiment.calls[-1].ablated:
-            raise CannotJudge("it was recorded before kernels were taken out of a call")
+            raise CannotJudge("no call without its kernels was made")
         if run.death_of(Role.SUBMISSION) or evidence.policy.allow_library_only:
             return
         ours, reference = (_last(run, role) for role in (Role.SUBMISSION, Role.REFERENCE))

@@ -49,6 +49,18 @@ from torch.utils.cpp_extension import load_inline
 SOURCE = "torch::Tensor affine(torch::Tensor x) { return x * 2 + 1; }"
 launch = load_inline("ablated", SOURCE, functions=["affine"]).affine
 """
+LIBRARY = """
+import ctypes, torch
+from torch.utils.cpp_extension import load_inline
+SOURCE = 'extern "C" void k(const float*x,float*y,long n){for(long i=0;i<n;i++)y[i]=2*x[i]+1;}'
+affine = ctypes.CDLL(load_inline("plain", SOURCE, is_python_module=False)).k
+
+def launch(x):
+    y = torch.empty_like(x)
+    pointers = ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(y.data_ptr())
+    affine(*pointers, ctypes.c_long(x.numel()))
+    return y
+"""
 HONEST, DECOY, CHECKED = (
     "\ndef kernel(x): return launch(x)\n",
     "\ndef kernel(x):\n    launch(x)\n    return 2 * x + 1\n",
@@ -58,6 +70,7 @@ LAUNCHERS = [
     pytest.param(TRITON, id="triton"),
     pytest.param(NATIVE, id="ctypes"),
     pytest.param(EXTENSION, id="extension", marks=pytest.mark.slow),
+    pytest.param(LIBRARY, id="built library", marks=pytest.mark.slow),
 ]
 
 

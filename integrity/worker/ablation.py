@@ -7,6 +7,7 @@ of extensions that it built. It shares a process with the submission, which may 
 import contextlib
 import ctypes
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -40,7 +41,13 @@ class Ablation:
             setattr(cpp_extension, name, self._building(getattr(cpp_extension, name)))
 
     def _building(self, build: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *args, **kwargs: _Extension(build(*args, **kwargs), self.undone)
+        def building(*args: Any, **kwargs: Any) -> Any:
+            built = build(*args, **kwargs)
+            if not isinstance(built, types.ModuleType):
+                return built  # a path, for ctypes
+            return _Extension(built, self.undone)
+
+        return building
 
     @contextlib.contextmanager
     def silenced(self) -> Iterator[None]:
