@@ -56,7 +56,6 @@ bench: $(VENV)/dev.done
 	$(BIN)/python benchmarks/audit_time.py
 	$(BIN)/python benchmarks/clock_agreement.py
 	$(BIN)/python benchmarks/floors.py
-	$(BIN)/python benchmarks/probes.py
 
 evaluate: $(VENV)/run.done
 	$(BIN)/integrity evaluate
