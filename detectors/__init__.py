@@ -1,5 +1,7 @@
 """Every detector, cheapest first: the audit asks them in this order."""
 
+from integrity.detectors.ablation import Ablation
+from integrity.detectors.baseline_alone import BaselineAlone
 from integrity.detectors.batches import Batches
 from integrity.detectors.call_sites import CallSites
 from integrity.detectors.clock_agreement import ClockAgreement
@@ -8,11 +10,13 @@ from integrity.detectors.conditions import Conditions
 from integrity.detectors.detector import Detector
 from integrity.detectors.determinism import Determinism
 from integrity.detectors.fresh_inputs import FreshInputs
+from integrity.detectors.fresh_pages import FreshPages
 from integrity.detectors.idle_gaps import IdleGaps
 from integrity.detectors.input_influence import InputInfluence
 from integrity.detectors.input_jitter import InputJitter
 from integrity.detectors.judge import Judge
 from integrity.detectors.late_write import LateWrite
+from integrity.detectors.left_running import LeftRunning
 from integrity.detectors.library_work import LibraryWork
 from integrity.detectors.loaded_libraries import LoadedLibraries
 from integrity.detectors.output_memory import OutputMemory
@@ -21,8 +25,12 @@ from integrity.detectors.pointers import Pointers
 from integrity.detectors.precision import Precision
 from integrity.detectors.relied_on import ReliedOn
 from integrity.detectors.repeated_values import RepeatedValues
+from integrity.detectors.shapes import Shapes
 from integrity.detectors.speedup import Speedup
+from integrity.detectors.spin import Spin
 from integrity.detectors.static import Static
+from integrity.detectors.stochastic_output import StochasticOutput
+from integrity.detectors.surroundings import Surroundings
 from integrity.detectors.trivial_submissions import TrivialSubmissions
 from integrity.detectors.worker_death import WorkerDeath
 
@@ -31,6 +39,7 @@ DETECTORS: tuple[Detector, ...] = (
     CompiledCode(),
     WorkerDeath(),
     FreshInputs(),
+    StochasticOutput(),
     OutputMemory(),
     LateWrite(),
     ClockAgreement(),
@@ -38,9 +47,11 @@ DETECTORS: tuple[Detector, ...] = (
     Pointers(),
     InputInfluence(),
     InputJitter(),
+    Shapes(),
     Determinism(),
     ReliedOn(),
     LibraryWork(),
+    Ablation(),
     LoadedLibraries(),
     TrivialSubmissions(),
     Speedup(),
@@ -48,6 +59,11 @@ DETECTORS: tuple[Detector, ...] = (
     IdleGaps(),
     RepeatedValues(),
     CallSites(),
+    Spin(),
+    FreshPages(),
+    LeftRunning(),
+    BaselineAlone(),
+    Surroundings(),
     Batches(),
     Conditions(),
     Judge(),

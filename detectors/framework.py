@@ -1,4 +1,4 @@
-"""One experiment in which torch is watched from inside the workers; three detectors read it."""
+"""One experiment in which torch is watched from inside the workers; four detectors read it."""
 
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
@@ -9,7 +9,7 @@ _CALLS = 3
 
 EXPERIMENT = Experiment(
     "framework",
-    tuple(Call((Inputs(draw),)) for draw in range(_CALLS)),
+    (*(Call((Inputs(draw),)) for draw in range(_CALLS)), Call((Inputs(_CALLS),), ablated=True)),
     (Role.SUBMISSION, Role.REFERENCE),
     traced=True,
 )

@@ -1,4 +1,4 @@
-"""Probe C2: poisoned outputs, guard bands, inputs compared after the call."""
+"""Probe C2: guard bands round the inputs, inputs compared after the call."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -9,9 +9,10 @@ from integrity.run import CallResult, Run
 
 
 class OutputMemory:
-    """Every output byte is rewritten, no guard byte is, and the inputs come back unchanged.
+    """No byte beside the inputs is written, and the inputs come back unchanged.
 
-    Known misses: writes that land outside the shared blocks.
+    Known misses: writes that land in the worker's own memory. What is not written at all is wrong
+    (`fresh-inputs`): outputs are read where they were returned, and hold something older.
 
     Source: PROBES C2. An input that the reference itself writes to, or that the harness passes in
     to be filled and gets back, may change.
@@ -23,16 +24,6 @@ class OutputMemory:
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         calls = list(evidence.calls())
         proof = partial(Finding.proof, source=self.id)
-        # Poison may hit the right value by chance: an element is unwritten only where it is wrong.
-        untouched = max(
-            (c.untouched_share for _, r in calls for c in r.observed.checks if c.wrong),
-            default=0.0,
-        )
-        if untouched > 0:
-            claim = "says done while part of the output still holds what was there before"
-            yield proof(
-                "output-not-written", family=Family.OUTPUT, claim=claim, untouched_share=untouched
-            )
         guard = max((result.observed.guard_bytes for _, result in calls), default=0)
         if guard:
             claim = "writes outside the memory it was given"

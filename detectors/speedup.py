@@ -11,6 +11,8 @@ from integrity.run import Call, Experiment, Inputs, Role, Run
 
 LIFETIMES, BLOCKS, _SPARES, _WARMUPS = 3, 10, 10, 4
 _WIDTH, _HARNESS_FAULT = 256, 1.15
+ELSEWHERE = 1
+"""The lifetime that is lived in other surroundings: see `surroundings`."""
 
 
 class Speedup:
@@ -38,8 +40,9 @@ class Speedup:
             )
             name = f"pairs-{lifetime + 1}"
             yield Experiment(
-                name, calls, roles, warmups=_WARMUPS, elastic=True, enough=BLOCKS, timed=True
-            )
+                name, calls, roles, warmups=_WARMUPS, elastic=True, enough=BLOCKS, timed=True,
+                elsewhere=lifetime == ELSEWHERE,
+            )  # fmt: skip
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         self.estimate(evidence)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Family, Finding
-from integrity.run import Death, Role
+from integrity.run import Death, Role, Run
 
 _NEEDS_DEVICE = ("CUDA", "NVIDIA", "HIP", "cuda", "0 active drivers")
 
@@ -27,9 +27,8 @@ class WorkerDeath:
         deaths: list[tuple[Death, bool]] = []
         for run in evidence.every_run():
             # Jittered values may be none that a kernel has to take; `input-jitter` weighs those.
-            plain = all(inputs.is_plain for call in run.experiment.calls for inputs in call.inputs)
             death = run.death_of(Role.SUBMISSION)
-            if death and (plain or death.call in (None, 0)):
+            if death and (not death.call or _is_plain(run, death.call)):
                 deaths.append((death, "device" in run.facts))
         for death, had_device in deaths[:1]:
             yield self._finding(death, len(deaths), had_device)
@@ -44,3 +43,8 @@ class WorkerDeath:
             return Finding.proof("early-exit", self.id, Family.HARNESS, claim, deaths=times)
         claim = f"{death.how} {when}"
         return Finding.proof("crash", self.id, Family.FAILURE, claim, deaths=times)
+
+
+def _is_plain(run: Run, call: int) -> bool:
+    """Whether every kernel has to survive that call."""
+    return all(each.is_plain for each in run.experiment.calls[call : call + 1])

@@ -65,6 +65,24 @@ def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> Estimate
     return Estimate(ratio, float(low), float(high), len(a) + len(b), quartiles)
 
 
+def slope(points: Sequence[tuple[float, float]]) -> Estimate:
+    """Of y over x, where some x are 0: the median slope from the median at 0 to each other point.
+
+    Raises:
+        CannotJudge: fewer than three points at 0, or elsewhere.
+    """
+    level = np.asarray([y for x, y in points if x == 0], dtype=float)
+    raised = np.asarray([(x, y) for x, y in points if x], dtype=float)
+    if min(len(level), len(raised)) < 3:
+        raise CannotJudge(f"{min(len(level), len(raised))} timed calls are too few")
+    random = np.random.default_rng(0)
+    picks = random.integers(0, len(raised), (_RESAMPLES, len(raised)))
+    rises = raised[picks, 1] - _medians(level)[:, None]
+    low, high = np.percentile(np.median(rises / raised[picks, 0], axis=1), [2.5, 97.5])
+    found = float(np.median((raised[:, 1] - np.median(level)) / raised[:, 0]))
+    return Estimate(found, float(low), float(high), len(points), found)
+
+
 def _medians(values: Floats) -> Floats:
     random = np.random.default_rng(0)  # the verdict on the same record is always the same
     picks = random.integers(0, len(values), (_RESAMPLES, len(values)))

@@ -1,12 +1,14 @@
-"""Where a speedup holds: other baselines, other workloads (`--baseline`, `--envelope`)."""
+"""Beside the claim: other shapes, baselines (`--baseline`) and workloads (`--envelope`)."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
+from math import isqrt
 
 from integrity.errors import CannotJudge
 from integrity.estimate import paired_speedup
-from integrity.evidence import UNDECLARED, Evidence
+from integrity.evidence import ENVELOPE, SHAPES, Evidence
 from integrity.problem import CAST, CONSTANT, Problem, Workload
 from integrity.request import Level, Request
 from integrity.run import Call, Experiment, Inputs, Role, Run
@@ -20,6 +22,7 @@ _THOROUGH, _SHORT = (6, 10, 5), (3, 6, 20)
 have one run alone: what others disturb is made up for by spares."""
 
 _MOST_POINTS, _MOST_SIZES = 10, 4
+_SHAPE_CALLS = 2
 _CASTS = ("bfloat16", "float16")
 
 
@@ -41,9 +44,30 @@ class OperatingPoint:
 
 
 def widened(problem: Problem, request: Request) -> Problem:
-    """The problem with hidden workloads and the envelope's behind its own."""
+    """The problem with more workloads behind its own: hidden ones, or else other shapes; and the
+    envelope's."""
     around = list(_around(problem))[:_MOST_POINTS] if request.envelope else []
-    return replace(problem, workloads=(*problem.workloads, *request.hidden, *around))
+    return replace(problem, workloads=(*problem.workloads, *_unseen(problem, request), *around))
+
+
+def _unseen(problem: Problem, request: Request) -> Sequence[Workload]:
+    """Those that a search hides are other shapes too."""
+    return request.hidden or _shapes(problem)
+
+
+def _shapes(problem: Problem) -> list[Workload]:
+    """The first size one smaller, the last one a prime: each costs a second on a GPU."""
+    claim, found = problem.workloads[0], list(sizes(problem).items())
+    if not found:
+        return []
+    (first, smaller), (last, larger) = found[0], found[-1]
+    return [{**claim, first: smaller - 1}, {**claim, last: _prime_above(larger)}]
+
+
+def _prime_above(number: int) -> int:
+    return next(
+        each for each in count(number + 1) if all(each % d for d in range(2, isqrt(each) + 1))
+    )
 
 
 def _around(problem: Problem) -> Iterator[Workload]:
@@ -99,11 +123,16 @@ def experiments(declared: Problem, every: Problem, request: Request) -> Iterator
     for baseline in request.baselines:
         if baseline is not Role.REFERENCE:
             yield _experiment(f"baseline-{baseline}", 0, baseline, _THOROUGH)
+    first = len(declared.workloads)
+    behind = first + len(_unseen(declared, request))
     for index in range(1, len(every.workloads)):
-        if index >= len(declared.workloads):
-            hidden = index < len(declared.workloads) + len(request.hidden)
-            length = _SHORT if hidden else _THOROUGH
-            yield _experiment(f"{UNDECLARED}{index}", index, Role.REFERENCE, length)
+        if index >= behind:
+            yield _experiment(f"{ENVELOPE}{index}", index, Role.REFERENCE, _THOROUGH)
+        elif index >= first and request.hidden:
+            yield _experiment(f"{ENVELOPE}{index}", index, Role.REFERENCE, _SHORT)
+        elif index >= first:
+            calls = tuple(Call((Inputs(draw),)) for draw in range(_SHAPE_CALLS))
+            yield Experiment(f"{SHAPES}{index}", calls, workload=index)
         elif request.level is Level.GPU or request.envelope:
             yield _experiment(f"workload-{index}", index, Role.REFERENCE, _THOROUGH)
 
@@ -130,7 +159,7 @@ def points(evidence: Evidence, every: Problem | None) -> tuple[OperatingPoint, .
     names = {role: name for name, role in BASELINES.items()}
     found = []
     for name, run in evidence.runs.items():
-        if name.startswith(("baseline-", "workload-", UNDECLARED)) and every is not None:
+        if name.startswith(("baseline-", "workload-", ENVELOPE)) and every is not None:
             workload = every.workloads[run.experiment.workload]
             baseline = run.experiment.roles[1]
             found.append(_point(run, names[baseline], baseline, workload))
@@ -138,7 +167,7 @@ def points(evidence: Evidence, every: Problem | None) -> tuple[OperatingPoint, .
         if name.startswith("baseline-"):
             baseline = Role(name.removeprefix("baseline-"))
             found.append(OperatingPoint(names[baseline], {}, None, note=reason))
-        elif name.startswith(("workload-", UNDECLARED)) and every is not None:
+        elif name.startswith(("workload-", ENVELOPE)) and every is not None:
             workload = every.workloads[int(name.rpartition("-")[2])]
             found.append(OperatingPoint("eager", workload, None, note=reason))
     return tuple(found)

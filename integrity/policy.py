@@ -49,6 +49,9 @@ class Policy:
     allow_fallback: bool = False
     """Whether a submission may answer with the library when its kernel fails."""
 
+    shapes_vary: bool = False
+    """Whether a submission has to be right at sizes that the problem does not declare."""
+
     precision: Precision = Precision.REFERENCE
 
     allow_imports: tuple[str, ...] | None = None

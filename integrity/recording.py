@@ -1,5 +1,6 @@
 """Run what there is to run of one audit, and freeze what came back."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -7,11 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from integrity import operating
+from integrity.budget import Budget, information
 from integrity.claims import claims
 from integrity.compiled import Compilation
 from integrity.detectors.detector import Detector, Probe
 from integrity.errors import CannotJudge
-from integrity.evidence import Evidence
+from integrity.evidence import UNDECLARED, Evidence
 from integrity.finding import Family
 from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
 from integrity.problem import Problem
@@ -19,7 +21,7 @@ from integrity.request import Level, Progress, Request
 from integrity.run import Experiment, Role, Run
 
 if TYPE_CHECKING:
-    from integrity.supervision.bench import Bench
+    from integrity.supervision.bench import Bench, Deadline
     from integrity.supervision.machine import Machine
 
 
@@ -44,13 +46,16 @@ def record(
     if problem is None:
         return _compiled_only(request, replace(evidence, unrun=reason), progress, warm)
     every = operating.widened(problem, request)
-    wanted = (
+    wanted: Sequence[Experiment] = (
         *experiments(detectors, problem, request.seed or 0),
         *operating.experiments(problem, every, request),
     )
+    budget = Budget(request.budget_s)
+    worth = information(detectors, problem, request.seed or 0)
+    wanted = budget.in_order(wanted, worth)
     proven = partial(_proven, evidence, detectors)
     try:
-        return _run_all(request, evidence, every, wanted, proven, progress, warm)
+        return _run_all(request, evidence, every, wanted, proven, budget, progress, warm)
     except CannotJudge as error:
         return replace(evidence, unrun=str(error)), ""
 
@@ -118,11 +123,19 @@ def _compiled(bench: "Bench", evidence: Evidence, progress: Progress) -> Evidenc
     return replace(evidence, compilation=compiling.look(bench))
 
 
+def _deadline(request: Request) -> "Deadline":
+    from integrity.supervision.bench import Deadline
+
+    if request.budget_s is not None and request.budget_s < request.timeout_s:
+        return Deadline(request.budget_s, "--budget-seconds")
+    return Deadline(request.timeout_s)
+
+
 @contextmanager
 def _bench(
     request: Request, problem: Problem, progress: Progress, warm: "Machine | None"
 ) -> Iterator["Bench"]:
-    from integrity.supervision.bench import Bench, Deadline
+    from integrity.supervision.bench import Bench
     from integrity.supervision.machine import machine
 
     progress("starting workers")
@@ -137,7 +150,7 @@ def _bench(
             problem=problem,
             policy=request.policy,
             secret=(request.seed or 0).to_bytes(32, signed=False),
-            deadline=Deadline(request.timeout_s),
+            deadline=_deadline(request),
         )
 
 
@@ -147,6 +160,7 @@ def _run_all(
     problem: Problem,
     wanted: Sequence[Experiment],
     proven: Callable[[Mapping[str, Run]], str],
+    budget: Budget,
     progress: Progress,
     warm: "Machine | None",
 ) -> tuple[Evidence, str]:
@@ -160,12 +174,14 @@ def _run_all(
             evidence = _compiled(bench, evidence, progress)
         runs: dict[str, Run] = {}
         skipped: dict[str, str] = {}
-        for experiment in _worth_running(request, wanted, proven, runs, skipped):
+        for experiment in _worth_running(request, wanted, proven, budget, runs, skipped):
             progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
+            start = time.monotonic()
             try:
                 runs[experiment.name] = runner.run(bench, experiment)
             except CannotJudge as error:
                 skipped[experiment.name] = str(error)
+            budget.book(experiment, time.monotonic() - start)
         if timed := next((run for run in runs.values() if run.experiment.timed), None):
             progress("measuring what this device can do")
             try:
@@ -179,21 +195,25 @@ def _worth_running(
     request: Request,
     wanted: Sequence[Experiment],
     proven: Callable[[Mapping[str, Run]], str],
+    budget: Budget,
     runs: Mapping[str, Run],
     skipped: dict[str, str],
 ) -> Iterator[Experiment]:
-    """The experiments in turn, but for those that can tell nothing more; untimed ones first."""
+    """The experiments in turn, but for those that can tell nothing more or take too long."""
     untimed = runs_interpreted(request.submission.text) if request.level is Level.CPU else ""
     if untimed:
         untimed = f"it can't be timed on a CPU: {untimed}"
-    for experiment in sorted(wanted, key=lambda each: each.timed):
+    for experiment in wanted:
         if experiment.timed and not untimed:
             untimed = proven(runs)
-        death = next((run.death_of(Role.SUBMISSION) for run in runs.values()), None)
+        promised = (run for name, run in runs.items() if not name.startswith(UNDECLARED))
+        death = next((run.death_of(Role.SUBMISSION) for run in promised), None)
         if death and death.call in (None, 0) and experiment.roles:
             skipped[experiment.name] = f"the submission {death.how} in its first experiment"
         elif experiment.timed and untimed:
             skipped[experiment.name] = untimed
+        elif refusal := budget.refusal(experiment):
+            skipped[experiment.name] = refusal
         else:
             yield experiment
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 FORMAT = 5
 READABLE = {1, 2, 3, 4, 5}
 """Format 2 added `compilation`; 3 baselines, the envelope and what a device was like; 4
-`testimony`, traces, and for floors the work of a problem and the run `peaks`;
-5 workloads that a search hides from its proposer."""
+`testimony`, traces, and for floors the work of a problem and the run `peaks`; 5 calls that spin or
+lack the submission's kernels, lifetimes elsewhere, samples, and workloads that a search hides from
+its proposer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,8 @@ def replay(path: Path, progress: Progress = lambda step: None) -> Replayed:
         BadInput: the file is no evidence, or this machine lacks what the audit needs.
     """
     frozen = load(path)
-    again = audit(frozen.request, progress, hear=frozen.hear)
+    whole = replace(frozen.request, budget_s=None)  # whatever was run then fits now
+    again = audit(whole, progress, hear=frozen.hear)
     found = {(finding.id, finding.source) for finding in again.verdict.findings}
     hard = [finding for finding in frozen.findings if finding.hard]
     return Replayed(

@@ -52,6 +52,8 @@ class Request:
 
     hidden: tuple[Workload, ...] = ()
     """Also at these, which whoever wrote the submission was not told of."""
+    budget_s: float | None = None
+    """Wall-clock seconds to spend on the experiments that tell most; None runs all of them."""
 
 
 Progress = Callable[[str], None]

@@ -70,6 +70,17 @@ class Call:
     fresh_pages: bool = False
     """Buffers in other physical memory, at other addresses, than in the call before."""
 
+    spin_us: int = 0
+    """Time that the worker idles away inside the window, by its own clock, before it calls."""
+
+    ablated: bool = False
+    """The submission's own kernels do nothing; only where the worker's framework is watched."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every kernel has to be right here."""
+        return not self.ablated and all(inputs.is_plain for inputs in self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
@@ -103,6 +114,13 @@ class Experiment:
     timed: bool = False
     """Pointless where the submission can't be timed: Triton's interpreter."""
 
+    alone: int = 0
+    """The first calls are made before the submission is loaded, by the other roles."""
+
+    elsewhere: bool = False
+    """Workers have another home, no compiled kernels but extensions, and the submission's module
+    another name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -116,9 +134,6 @@ class Check:
 
     reference_error: float
     """The same for the reference in its own dtype: what honest rounding costs."""
-
-    untouched_share: float
-    """Share of the output block still holding the poison."""
 
     matches_call: int | None = None
     """An earlier call whose reference this output equals, while it is wrong for its own."""
@@ -136,6 +151,9 @@ class Check:
 
     refused: str = ""
     """Why the problem's own check said no; asked only where elements are outside the tolerance."""
+
+    p_value: float | None = None
+    """That the reference draws such an output; None where it answers equal inputs equally."""
 
     accepted: bool = False
     """The problem's own check said yes to what is outside the tolerance."""
@@ -175,6 +193,10 @@ class Observed:
     idle_cpu_us: float = 0.0
     """CPU time it used after done, where it has nothing to do."""
 
+    children: int = 0
+    threads: int = 0
+    """Processes besides the worker's own, and threads in all of them, once that time was over."""
+
     contended_us: float = 0.0
     """How much of it other processes took from supervisor or worker, by the kernel's books."""
 
@@ -205,6 +227,9 @@ class Reported:
 
     kernel_us: float = 0.0
     """Of the kernel's calls alone, by the same timers."""
+
+    silenced: int = 0
+    """Launches of its kernels that did nothing, since they were taken out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ LAYERS = [
     {"integrity.supervision"},
     {
         "integrity.audit",
+        "integrity.budget",
         "integrity.claims",
         "integrity.hearing",
         "integrity.operating",

@@ -1,5 +1,6 @@
 """Where a speedup holds: other baselines, other sizes, other dtypes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from textwrap import dedent
 from typing import Any
@@ -9,13 +10,17 @@ import pytest
 from integrity import operating
 from integrity.audit import audit
 from integrity.commands.audit import parser
+from integrity.detectors.shapes import Shapes
 from integrity.evidence import Evidence
 from integrity.operating import OperatingPoint, experiments, points, widened
+from integrity.policy import Policy
 from integrity.problem import CAST, CONSTANT, Convention, Problem, Task
+from integrity.recording import record
 from integrity.reports.points import point_lines
-from integrity.request import Level, Request
+from integrity.request import Isolation, Level, Request
 from integrity.run import Role
 from integrity.submission import Submission
+from integrity.supervision.machine import Machine, machine
 
 PAIR = """
 import torch
@@ -41,6 +46,12 @@ def get_inputs():
 """
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Machine]:
+    with machine(Level.CPU, Isolation.AUTO) as started:
+        yield started
+
+
 def request(source: str = PAIR, kernel: str = KERNEL, **more: Any) -> Request:
     problem = Problem(
         "pair", Convention.ARGUMENTS, {"reference": dedent(source)}, "reference", "make_inputs"
@@ -55,13 +66,44 @@ def the_problem(asked: Request) -> Problem:
 
 def test_without_the_flag_there_is_no_envelope() -> None:
     asked = request()
-    assert widened(the_problem(asked), asked) == the_problem(asked)
-    assert list(experiments(the_problem(asked), the_problem(asked), asked)) == []
+    every = widened(the_problem(asked), asked)
+    names = [each.name for each in experiments(the_problem(asked), every, asked)]
+    assert names == ["shapes-1", "shapes-2"]
+
+
+def test_shapes_are_one_smaller_and_prime() -> None:
+    asked = request()
+    assert [each["n"] for each in widened(the_problem(asked), asked).workloads[1:]] == [4095, 4099]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "found"),
+    [
+        ("def kernel(x): return x * 2 + 1", []),
+        ("def kernel(x):\n    assert x.numel() == 4096\n    return x * 2 + 1", []),
+        (
+            "def kernel(x):\n    y = x * 2 + 1\n    y[4096:] = 0\n    return y",
+            ["shape-specialised"],
+        ),
+    ],
+    ids=["right everywhere", "refuses loudly", "wrong in the tail"],
+)
+def test_other_sizes_are_answered_rightly_or_refused(
+    warm: Machine, kernel: str, found: list[str]
+) -> None:
+    asked = request(kernel=kernel)
+    problem = the_problem(asked)
+    every = widened(problem, asked)
+    evidence, _ = record(asked, [Shapes()], warm=warm)
+    assert set(evidence.runs) == {e.name for e in experiments(problem, every, asked)}
+    assert [finding.id for finding in Shapes().detect(evidence)] == found
+    strict = replace(evidence, policy=Policy(shapes_vary=True))
+    assert [finding.hard for finding in Shapes().detect(strict)] == [True] * len(found)
 
 
 def test_each_size_is_halved_doubled_and_made_odd() -> None:
     asked = request(envelope=True)
-    around = widened(the_problem(asked), asked).workloads[1:]
+    around = widened(the_problem(asked), asked).workloads[3:]
     assert [each["n"] for each in around if "n" in each] == [2048, 8192, 4095]
     assert [each[CAST] for each in around if CAST in each] == ["bfloat16", "float16"]
 
@@ -76,7 +118,7 @@ def test_a_kernelbench_module_is_varied_by_its_constants() -> None:
 def test_declared_arguments_are_varied_rather_than_defaults() -> None:
     asked = request(envelope=True)
     problem = replace(the_problem(asked), workloads=({"n": 100, "seed": 7},))
-    around = widened(problem, asked).workloads[1:]
+    around = widened(problem, asked).workloads[3:]
     assert {each.get("n") for each in around} == {50, 200, 99, 100}
     assert all(each["seed"] == 7 for each in around)
 

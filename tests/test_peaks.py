@@ -48,7 +48,7 @@ def unable(zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench whose workers never start, so that nothing can be measured."""
 
     class Never(Zygote):
-        def spawn(self, building: bool = False) -> None:  # type: ignore[override]
+        def spawn(self, building: bool = False, elsewhere: bool = False) -> None:  # type: ignore[override]
             raise CannotJudge("measured again")
 
     return bench(Never(), "")

@@ -29,8 +29,8 @@ from integrity.run import (
 FOLDER = Path(__file__).parent / "exploits"
 LISTED = tomllib.loads((FOLDER / "suite.toml").read_text())
 ROWS = {"A": 10, "B": 10, "C": 10, "D": 13, "H": 7}
-RIGHT = Check(0.0, 0.0, 0.0, 0.0)
-WRONG = Check(0.5, 1.0, 0.0, 0.0)
+RIGHT = Check(0.0, 0.0, 0.0)
+WRONG = Check(0.5, 1.0, 0.0)
 
 
 def a_run(*observed: Observed, deaths: tuple[Death, ...] = ()) -> Run:

@@ -63,6 +63,11 @@ class ProcessTree:
             sum(thread.preemptions for thread in threads),
         )
 
+    def census(self) -> tuple[int, int]:
+        """How many processes there are below the root, and how many threads they have."""
+        pids = self._frozen or self.pids()
+        return len(pids), sum(len(_tasks(pid)) for pid in pids)
+
     def freeze(self) -> None:
         """Stop every thread below the root, and wait until they have stopped.
 

@@ -67,6 +67,12 @@ def parser() -> Parser:
         help="seconds for everything that runs the kernel (default: 120)",
     )
     made.add_argument(
+        "--budget-seconds",
+        type=positive,
+        metavar="S",
+        help="run what tells most in that time; what did not fit is listed as not looked at",
+    )
+    made.add_argument(
         "--isolation",
         default="auto",
         choices=("auto", "namespaces", "landlock", "none"),
@@ -170,6 +176,7 @@ def _request(arguments: argparse.Namespace) -> "Request":
         level=Level(level_or_default(arguments.level)),
         seed=arguments.seed,
         timeout_s=arguments.timeout,
+        budget_s=arguments.budget_seconds,
         isolation=Isolation(arguments.isolation),
         claimed_speedup=arguments.claimed_speedup,
         baselines=arguments.baseline,

@@ -81,7 +81,12 @@ def _runs(runs: Iterable[Run]) -> Iterable[tuple[str, str]]:
         times = [call.observed.elapsed_us for call in timed]
         if times:
             yield f"median time of a window, {role.value}, us", f"{median(times):.1f}"
-    calls = [call for run in runs for call in run.of(Role.SUBMISSION)]
+    calls = [
+        call
+        for run in runs
+        for call in run.of(Role.SUBMISSION)
+        if not run.experiment.calls[call.call].ablated
+    ]
     if calls:
         yield "windows run", str(len(calls))
         yield "outputs checked", str(sum(len(call.observed.checks) for call in calls))

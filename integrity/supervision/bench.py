@@ -28,6 +28,9 @@ class Deadline:
     """The audit's wall-clock budget."""
 
     budget_s: float
+    option: str = "--timeout"
+    """Where the user said so."""
+
     _start: float = field(default_factory=time.monotonic)
 
     def left(self) -> float:
@@ -38,7 +41,7 @@ class Deadline:
         """
         left = self.budget_s - (time.monotonic() - self._start)
         if left <= 0:
-            raise OutOfTime(f"the time budget of {self.budget_s:.3g} s was spent (--timeout)")
+            raise OutOfTime(f"the time budget of {self.budget_s:.3g} s was spent ({self.option})")
         return left
 
 
@@ -59,11 +62,12 @@ class Bench:
 
 
 def load_message(
-    bench: Bench, oracle: Oracle, role: Role, canary: int = 0
+    bench: Bench, oracle: Oracle, role: Role, canary: int = 0, submitted: str = SUBMITTED
 ) -> tuple[dict[str, Any], list[int]]:
     """What a worker of that role is told to load, and the descriptors that go with it.
 
     `canary`: the size of what is slipped in among the operators, where they are to be watched.
+    `submitted`: what the submission's module is called.
     """
     if role is Role.NULL:
         return {"do": "null"}, []
@@ -71,8 +75,8 @@ def load_message(
     kernel = bench.submission if role is Role.SUBMISSION else bench.rival
     if kernel is not None:
         modules = {name: problem.sources[name] for name in problem.shared}
-        modules[SUBMITTED] = kernel.text
-        module, entry = SUBMITTED, bench.task.entry
+        modules[submitted] = kernel.text
+        module, entry = submitted, bench.task.entry
     else:
         modules, module, entry = dict(problem.sources), "reference", problem.reference
     message: dict[str, Any] = {

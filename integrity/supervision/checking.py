@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from integrity.run import CallResult, Check, Role
 from integrity.supervision.backend import Device
 from integrity.supervision.compare import Answer, compare, digest_of
 from integrity.supervision.memory import Bytes
 from integrity.supervision.oracle import Oracle
+from integrity.supervision.sampling import p_value
 from integrity.supervision.session import Turn
 
 _EACH_CHECK = 8
@@ -23,6 +26,7 @@ class Checker:
         self._device = device
         self._oracle = oracle
         self._asks = asks
+        self._random = np.random.default_rng()
         self._past: list[tuple[int, Answer]] = []
 
     def judge(
@@ -47,6 +51,8 @@ class Checker:
         self, role: Role, turn: Turn, number: int, raw: list[Bytes], answer: Answer
     ) -> Check:
         outputs = turn.outputs[number]
+        if answer.draws:
+            return self._sample(turn, number, answer)
         found = compare(outputs, answer)
         wrong = found.mismatched_share > 0
         asks = self._asks and wrong
@@ -57,12 +63,29 @@ class Checker:
             reference_error=found.reference_error,
             constant=found.constant,
             copies_input=wrong and self._copies(outputs[0], raw),
-            untouched_share=0.0,
             matches_call=self._stale(outputs, answer) if wrong else None,
             digest=digest_of(outputs),
             reference_digest=answer.digest,
             refused=refused,
             accepted=asks and not refused,
+        )
+
+    def _sample(self, turn: Turn, number: int, answer: Answer) -> Check:
+        """Where nothing is right or wrong element by element, but in tensors that never vary."""
+        outputs = turn.outputs[number]
+        settled = [
+            yardstick.measure(outputs[place])
+            for place, yardstick in enumerate(answer.yardsticks)
+            if not any(yardstick.measure(draw[place])[0] for draw in answer.draws)
+        ]
+        elements = sum(yardstick.size for yardstick in answer.yardsticks)
+        return Check(
+            mismatched_share=sum(wrong for wrong, _, _ in settled) / max(elements, 1),
+            error=max((error for _, error, _ in settled), default=0.0),
+            reference_error=0.0,
+            digest=digest_of(outputs),
+            reference_digest=answer.digest,
+            p_value=p_value(outputs, answer.draws, answer.yardsticks, self._random),
         )
 
     def _copies(self, output: Bytes, raw: list[Bytes]) -> bool:

@@ -69,7 +69,7 @@ def exact(tensor: Tensor, raw: Bytes) -> Any:
         case "bfloat16":
             return (raw.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         case "float8_e4m3fn":
-            return _e4m3(namespace(raw)).take(raw)
+            return e4m3(namespace(raw)).take(raw)
         case "float8_e5m2":
             return (raw.astype(np.uint16) << 8).view(np.float16)
         case "bool":
@@ -79,8 +79,8 @@ def exact(tensor: Tensor, raw: Bytes) -> Any:
 
 
 @cache
-def _e4m3(xp: Any) -> Any:
-    """What each code stands for. An index and its table must lie on the same device."""
+def e4m3(xp: Any) -> Any:
+    """What each code of E4M3 stands for. An index and its table must lie on the same device."""
     code = np.arange(256)
     sign = np.where(code & 0x80, -1.0, 1.0)
     exponent, mantissa = (code >> 3) & 15, code & 7
@@ -246,6 +246,8 @@ class Answer:
     """What the oracle says the outputs for some inputs are; one yardstick a tensor."""
 
     yardsticks: tuple[Yardstick, ...]
+    draws: tuple[tuple[Bytes, ...], ...] = ()
+    """Several samples of the outputs, where the reference answers equal inputs differently."""
 
     @property
     def native(self) -> list[Bytes]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from integrity.supervision.arrays import Bytes, Floats, gather, items, namespace, pieces
-from integrity.supervision.compare import decode, part
+from integrity.supervision.compare import decode, e4m3, part
 from integrity.supervision.memory import ITEM_BYTES, Tensor
 
-_FLOATING = {"float64", "float32", "float16", "bfloat16"}
+_FLOATING = {"float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +159,19 @@ def encode(tensor: Tensor, values: Floats) -> Bytes:
             bits = values.astype(np.float32).view(np.uint32)
             rounded = bits + 0x7FFF + ((bits >> 16) & 1)
             return (rounded >> 16).astype(np.uint16).view(np.uint8)
+        if tensor.dtype == "float8_e5m2":
+            halves = values.astype(np.float16).view(np.uint16)
+            return ((halves + 0x7F + ((halves >> 8) & 1)) >> 8).astype(np.uint8)
+        if tensor.dtype == "float8_e4m3fn":
+            return _e4m3_codes(values)
         return values.astype(tensor.dtype).view(np.uint8)
+
+
+def _e4m3_codes(values: Floats) -> Bytes:
+    """The nearest, at most 448: the format has no infinity. NaN is 0x7F."""
+    xp = namespace(values)
+    known = e4m3(xp)[:0x7F]
+    between = (known[1:] + known[:-1]) / 2
+    codes = xp.searchsorted(between, xp.abs(values)).astype(np.uint8)
+    codes[xp.isnan(values)] = 0x7F
+    return codes | (xp.signbit(values).astype(np.uint8) << 7)  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from integrity.policy import Precision
 from integrity.problem import CAST, Problem
 from integrity.run import Inputs
 from integrity.supervision.backend import Device, must_fit
-from integrity.supervision.compare import Answer, Yardstick, decode
+from integrity.supervision.compare import Answer, Yardstick, compare, decode
 from integrity.supervision.endings import WorkerDied, WorkerRaised
 from integrity.supervision.jitter import encode, is_floating, jitter, perturb
 from integrity.supervision.memory import (
@@ -22,7 +22,10 @@ from integrity.supervision.memory import (
     lay_out,
     parse_tensors,
 )
+from integrity.supervision.sampling import DRAWS
 from integrity.supervision.workers import Zygote
+
+Outputs = tuple[tuple[Tensor, Bytes], ...]
 
 _REMEMBERED = 64
 _REMEMBERED_BYTES = 256 * 2**20
@@ -59,6 +62,9 @@ class Oracle:
         self.outputs: tuple[Tensor, ...] = ()
         self.changed_by_reference: tuple[int, ...] = ()
         self.wide_reference = "float64"
+        self.stochastic: bool | None = None
+        """Whether the reference answers equal inputs differently; None until it was asked."""
+
         self.init_seed = self._seed("init")
         try:
             self._worker = zygote.spawn()
@@ -163,26 +169,36 @@ class Oracle:
         """The reference's outputs for these inputs. Asked only after a submission is done."""
         if wanted not in self._answers:
             self._forget()
-            native = self._outputs("native", raws)
-            wides = self._wide(native, raws)
-            self._answers[wanted] = Answer(
-                tuple(
-                    Yardstick.of(tensor, raw, wide, self._precision)
-                    for (tensor, raw), wide in zip(native, wides, strict=True)
-                )
-            )
+            self._answers[wanted] = self._answer(raws)
         return self._answers[wanted]
+
+    def _answer(self, raws: Sequence[Bytes]) -> Answer:
+        native = self._outputs("native", raws)
+        if self.stochastic is None:
+            exactly = self._yardsticks(native, native)
+            again = [raw for _, raw in self._outputs("native", raws)]
+            self.stochastic = compare(again, Answer(exactly)).mismatched_share > 0
+        if not self.stochastic:
+            return Answer(self._yardsticks(native, self._wide(native, raws)))
+        samples = [native, *(self._outputs("native", raws) for _ in range(DRAWS - 1))]
+        draws = tuple(tuple(raw for _, raw in sample) for sample in samples)
+        return Answer(self._yardsticks(native, native), draws)
+
+    def _yardsticks(self, native: Outputs, wides: Outputs) -> tuple[Yardstick, ...]:
+        return tuple(
+            Yardstick.of(tensor, raw, wide, self._precision)
+            for (tensor, raw), wide in zip(native, wides, strict=True)
+        )
 
     def _forget(self) -> None:
         """Make room for one more answer: wide outputs are large."""
-        size = 3 * sum(tensor.size_bytes for tensor in self.outputs)
+        copies = DRAWS + 2 if self.stochastic else 3
+        size = copies * sum(tensor.size_bytes for tensor in self.outputs)
         most = max(1, min(_REMEMBERED, _REMEMBERED_BYTES // max(size, 1)))
         while len(self._answers) >= most:
             self._answers.pop(next(iter(self._answers)))
 
-    def _wide(
-        self, native: tuple[tuple[Tensor, Bytes], ...], raws: Sequence[Bytes]
-    ) -> tuple[tuple[Tensor, Bytes], ...]:
+    def _wide(self, native: Outputs, raws: Sequence[Bytes]) -> Outputs:
         if self.wide_reference == "float64":
             try:
                 outputs = self._outputs("wide", raws)
@@ -197,7 +213,7 @@ class Oracle:
         """The reference's outputs on inputs rounded to half precision."""
         return [raw for _, raw in self._outputs("half", raws)]
 
-    def _outputs(self, how: str, raws: Sequence[Bytes]) -> tuple[tuple[Tensor, Bytes], ...]:
+    def _outputs(self, how: str, raws: Sequence[Bytes]) -> Outputs:
         self._write_inputs(raws)
         ask = self._ask if how == "native" else self._ask_raw
         answer = ask(do="answer", how=how, spec=self.spec, inputs=as_layouts(self.inputs))

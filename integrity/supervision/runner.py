@@ -13,7 +13,13 @@ from integrity.policy import Precision
 from integrity.problem import Problem
 from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
 from integrity.supervision.backend import Backend, Device, must_fit
-from integrity.supervision.bench import COMPILE_MODES, Bench, OutOfTime, load_message
+from integrity.supervision.bench import (
+    COMPILE_MODES,
+    SUBMITTED,
+    Bench,
+    OutOfTime,
+    load_message,
+)
 from integrity.supervision.checking import Checker
 from integrity.supervision.endings import WorkerDied
 from integrity.supervision.oracle import Oracle, seed_of
@@ -21,6 +27,7 @@ from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.work import work_facts
 from integrity.supervision.workers import Worker, Zygote
+from integrity.trace import Trace
 
 _GENEROUS_S = 20.0
 """A submission that had this long and did not finish is broken; with less, it is nobody's fault."""
@@ -47,15 +54,17 @@ def _run_on(device: Device, bench: Bench, experiment: Experiment) -> Run:
     secret = hashlib.blake2b(series.encode(), key=bench.secret).digest()
     precision = bench.policy.precision
     with contextlib.ExitStack() as stack:
-        workers = [(role, _spawn(bench.zygote, stack)) for role in experiment.roles]
+        workers = [
+            (role, _spawn(bench.zygote, stack, experiment.elsewhere)) for role in experiment.roles
+        ]
         oracle = Oracle(bench.zygote, device, bench.problem, precision, experiment.workload, secret)
         stack.callback(oracle.close)
         return _Experimenter(device, bench, experiment, oracle, secret).run(workers)
 
 
-def _spawn(zygote: Zygote, stack: contextlib.ExitStack) -> Worker:
+def _spawn(zygote: Zygote, stack: contextlib.ExitStack, elsewhere: bool) -> Worker:
     try:
-        worker = zygote.spawn()
+        worker = zygote.spawn(elsewhere=elsewhere)
     except WorkerDied as death:
         raise CannotJudge(f"a worker {death.how}") from death
     stack.callback(worker.end)
@@ -134,16 +143,27 @@ class _Experimenter:
             facts |= work_facts(self._oracle)
             return Run(self._experiment, (), (), self._facts() | facts)
         with contextlib.ExitStack() as stack:
-            sessions = list(self._sessions(workers, stack))
+            alone = self._experiment.alone
+            early = [one for one in workers if alone and one[0] is not Role.SUBMISSION]
+            sessions = list(self._sessions(early, stack))
+            traces: dict[Role, Trace] = {}
             index = -1
             for index in range(len(self._calls)):
+                if index == alone:
+                    late = [one for one in workers if one not in early]
+                    sessions += self._sessions(late, stack)
                 self._calls[index] = self._cut(index)
+                if self._calls[index].ablated:  # it may not outlive that
+                    traces = self._traces(sessions)
                 self._make(index, self._calls[index], sessions)
-                if self._lost or self._is_enough(sessions):
+                if self._lost or (index >= alone and self._is_enough(sessions)):
                     break
-            traces = {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
+            traces = traces or self._traces(sessions)
         made = replace(self._experiment, calls=tuple(self._calls[: index + 1]))
         return Run(made, tuple(self._results), tuple(self._deaths), self._facts(), traces)
+
+    def _traces(self, sessions: Sequence[Session]) -> dict[Role, Trace]:
+        return {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
 
     def _cut(self, index: int) -> Call:
         """The call with its window as wide as it is going to be."""
@@ -205,7 +225,10 @@ class _Experimenter:
             session = Session(role, worker, self._device, self._oracle, slots, read_only)
             stack.callback(session.close)
             canary = self._order.randrange(*_CANARIES) if self._experiment.traced else 0
-            message, descriptors = load_message(self._bench, self._oracle, role, canary)
+            called = SUBMITTED
+            if self._experiment.elsewhere:
+                called = f"module_{self._order.getrandbits(32):x}"
+            message, descriptors = load_message(self._bench, self._oracle, role, canary, called)
             try:
                 session.load(message, descriptors, self._bench.deadline.left())
             except Ended as ended:
@@ -251,7 +274,8 @@ class _Experimenter:
 
     def _patience(self) -> float:
         generous = max(_GENEROUS_S, 100 * self._reference_s)
-        if not COMPILE_MODES.keys().isdisjoint(self._experiment.roles):
+        compiles = not COMPILE_MODES.keys().isdisjoint(self._experiment.roles)
+        if compiles or self._experiment.elsewhere:
             generous = max(generous, _COMPILE_S)
         return min(generous, self._bench.deadline.left())
 
@@ -262,7 +286,7 @@ class _Experimenter:
         if limit_s is not None and limit_s < _GENEROUS_S:
             raise OutOfTime(
                 f"the submission had not finished when the time budget of "
-                f"{self._bench.deadline.budget_s:.3g} s was spent (--timeout)"
+                f"{self._bench.deadline.budget_s:.3g} s was spent ({self._bench.deadline.option})"
             )
         self._deaths.append(ended.death)
         self._lost = ended.lost or not self._device_lives()

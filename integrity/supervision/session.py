@@ -22,6 +22,8 @@ _SETTLE_US = (200, 800)
 _LOAD_PATIENCE_S = 90.0
 _HEAR_S = 1.0
 _TRACE_S = 10.0
+_OWN_PROCESSES = 2
+"""Below the keeper: init and the worker."""
 
 
 class Ended(Exception):
@@ -156,6 +158,7 @@ class Session:
             raise self._unfinished(timeout_s)
         done = self._tree.clock()
         reply = self._settle(call, timeout_s)
+        processes, threads = self._tree.census()
         observed = Observed(
             elapsed_us=passage.elapsed_us,
             resume_us=passage.resume_us,
@@ -165,6 +168,8 @@ class Session:
             changed_inputs=self._inputs.changed_tensors(),
             cpu_us=passage.cpu_us,
             idle_cpu_us=max(0, self._tree.clock().ran_ns - done.ran_ns) / 1e3,
+            children=max(0, processes - _OWN_PROCESSES),
+            threads=threads,
             contended_us=passage.contended_us,
             disturbance=passage.disturbance,
             open_gate=not armed or passage.thawed,
@@ -183,7 +188,10 @@ class Session:
         """
         self._number += 1
         self._tree.thaw()
-        order = {"do": "call", "k": self._number, "slots": list(used), "site": call.site}
+        order = {
+            "do": "call", "k": self._number, "slots": list(used), "site": call.site,
+            "spin_us": call.spin_us, "ablated": call.ablated,
+        }  # fmt: skip
         self._worker.tell(order)
         self._heard = []
         armed = self._worker.has_spoken(self._gate.patience(timeout_s))
@@ -268,8 +276,8 @@ class Session:
 
 def _reported(reply: dict[str, Any]) -> Reported:
     """The worker's word, as far as it has the right form; a liar loses nothing by it."""
-    elapsed, inside, aliases, threads = (
-        reply.get(key) for key in ("elapsed_us", "kernel_us", "aliases", "threads")
+    elapsed, inside, aliases, threads, silenced = (
+        reply.get(key) for key in ("elapsed_us", "kernel_us", "aliases", "threads", "silenced")
     )
     return Reported(
         elapsed_us=_number(elapsed),
@@ -278,6 +286,7 @@ def _reported(reply: dict[str, Any]) -> Reported:
         else (),
         threads=threads if type(threads) is int else 0,
         kernel_us=_number(inside),
+        silenced=silenced if type(silenced) is int else 0,
     )
 
 

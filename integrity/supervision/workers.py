@@ -204,8 +204,9 @@ class Zygote:
             "see `integrity doctor`, or accept a capped verdict with --isolation none"
         )
 
-    def spawn(self, building: bool = False) -> Worker:
-        """A fresh worker. A `building` one may write the compile cache that others get a copy of.
+    def spawn(self, building: bool = False, elsewhere: bool = False) -> Worker:
+        """A fresh worker. A `building` one may write the compile cache that others get a copy of;
+        one `elsewhere` has another home than all others, and kernels to compile anew.
 
         Raises:
             WorkerDied: it did not survive being sandboxed.
@@ -222,6 +223,7 @@ class Zygote:
             "scratch": scratch,
             "cache": str(self.cache),
             "cache_writable": building,
+            "elsewhere": elsewhere,
             "threads": self.threads,
             "cores": self._their_cores,
             "limits": {"memory_bytes": self._platform.memory_bytes, "cpu_s": 3600},

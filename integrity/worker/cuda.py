@@ -21,6 +21,10 @@ _READ_WRITE = driver.CUmemAccess_flags.CU_MEM_ACCESS_FLAGS_PROT_READWRITE
 _AT_LEAST = driver.CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ
 
 
+_CYCLES_A_US = 1_500
+"""About; the reference spins as many, and only slopes of times over it are compared."""
+
+
 class _Memory:
     """An address for torch to make a tensor of."""
 
@@ -112,7 +116,9 @@ class CudaWorker(serve.Worker):
             for _ in range(2)
         )
         try:
-            returned = call(self._kernel, slots, start, end, lender)
+            cycles = int(message["spin_us"] * _CYCLES_A_US)
+            with self._ablated(message):
+                returned = call(self._kernel, slots, start, end, lender, cycles)
             lender.lend(self._control)
         finally:
             self._tell(self._page.address + DONE, number)
@@ -125,6 +131,7 @@ class CudaWorker(serve.Worker):
             "kernel_us": elapsed_us,
             "aliases": serve.aliases(slots[0][1], returned),
             "threads": serve.count("/proc/self/task"),
+            "silenced": self._silenced(),
         }
 
     def _await(self, address: int, number: int) -> None:
@@ -136,13 +143,20 @@ class CudaWorker(serve.Worker):
         checked((*driver.cuStreamWriteValue32(stream, address, number, 0), None))
 
 
+def _spin(cycles: int) -> None:
+    """On the stream that the kernel is about to be enqueued to."""
+    if cycles:
+        torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]
+
+
 def _benchmark_kernel(
-    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, where: Whereabouts
+    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, where: Whereabouts, cycles: int
 ) -> Any:
     """A call site that looks like a benchmark's loop."""
     returned = None
     with torch.no_grad():
         start.record()
+        _spin(cycles)
         for slot, inputs, results in slots:
             returned = kernel(inputs)
             where.tell(slot, returned, results)
@@ -151,10 +165,11 @@ def _benchmark_kernel(
 
 
 def _check_correctness(
-    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, where: Whereabouts
+    kernel: loading.Kernel, slots: list[Any], start: Any, end: Any, where: Whereabouts, cycles: int
 ) -> Any:
     """A call site that looks like a correctness check's; it does the same."""
     start.record()
+    _spin(cycles)
     with torch.no_grad():
         output_new = None
         for slot, inputs, results in slots:

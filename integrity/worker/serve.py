@@ -4,6 +4,7 @@ Everything here shares a process with the submission and may be patched by it. N
 trusted: the clock, the inputs' seeds, the reference and the checks are the supervisor's.
 """
 
+import contextlib
 import os
 import socket
 import traceback
@@ -13,14 +14,25 @@ from typing import Any
 
 import torch
 
-from integrity.worker import compiling, framework, loading, naive, oracle, rates, tensors, wire
+from integrity.worker import (
+    ablation,
+    compiling,
+    framework,
+    loading,
+    naive,
+    oracle,
+    rates,
+    surroundings,
+    tensors,
+    wire,
+)
 
 _MAX_TRACE = 2000
 
 
 def serve(control: socket.socket, request: wire.Message) -> None:
     """Answer the supervisor until it hangs up."""
-    _settle_in(request)
+    surroundings.settle_in(request)
     wire.send(control, {"ready": True, "processes": count("/proc"), "uid": os.getuid()})
     worker = _worker_of(request["device"])(control, Path(request["scratch"]))
     while True:
@@ -44,35 +56,6 @@ def _worker_of(device: str) -> "type[Worker]":
     from integrity.worker.cpu import CpuWorker
 
     return CpuWorker
-
-
-def _settle_in(request: wire.Message) -> None:
-    null = os.open("/dev/null", os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    os.close(null)
-    scratch = Path(request["scratch"])
-    for name in ("home", "tmp"):
-        (scratch / name).mkdir(exist_ok=True)
-    os.environ.update(request["environment"])
-    os.environ.update(HOME=str(scratch / "home"), TMPDIR=str(scratch / "tmp"))
-    _place_caches(scratch, request["cache"], bool(request["cache_writable"]))
-    os.chdir(scratch / "home")
-    torch.set_num_threads(request["threads"])
-
-
-def _place_caches(scratch: Path, cache: str, writable: bool) -> None:
-    """Compile caches: the build worker fills the audit's, the others start from a copy of it."""
-    import shutil
-
-    inside = Path("/cache") if Path("/cache").is_dir() else Path(cache)
-    own = scratch / "cache"
-    if cache and writable:
-        own.symlink_to(inside)
-    elif cache:
-        shutil.copytree(inside, own, symlinks=True, dirs_exist_ok=True)
-    os.environ["TORCH_EXTENSIONS_DIR"] = str(own / "torch")
-    os.environ["TRITON_CACHE_DIR"] = str(own / "triton")
 
 
 def count(folder: str) -> int:
@@ -102,6 +85,7 @@ class Worker:
         self._slots: list[tuple[Any, ...]] = []
         self._ready: list[torch.Tensor] | None = None
         self._watch: framework.Watch | None = None
+        self._ablation: ablation.Ablation | None = None
 
     def handle(self, message: wire.Message, descriptors: list[int]) -> None:
         """Do one thing and answer."""
@@ -121,6 +105,7 @@ class Worker:
         loading.write_modules(message["modules"], self._scratch / "submission")
         if canary := message.get("canary"):
             self._watch = framework.Watch(canary)
+            self._ablation = ablation.Ablation(message["modules"])
         module = loading.import_module(message["module"])
         weights_block = (
             self._open_block(descriptors[0], message["weights_bytes"]) if descriptors else None
@@ -137,6 +122,15 @@ class Worker:
         if self._watch:
             self._kernel = self._watch.around(self._kernel)
         return {"loaded": True}
+
+    def _ablated(self, message: wire.Message) -> contextlib.AbstractContextManager[None]:
+        """What a call is made in: without the submission's kernels where that was asked."""
+        if self._ablation and message["ablated"]:
+            return self._ablation.silenced()
+        return contextlib.nullcontext()
+
+    def _silenced(self) -> int:
+        return self._ablation.launches if self._ablation else 0
 
     def _trace(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         """What the framework was seen doing since the load."""

@@ -100,7 +100,8 @@ class Block:
 
     def __init__(self, descriptor: int, size_bytes: int) -> None:
         self.size_bytes = size_bytes
-        self.bytes = mmap.mmap(descriptor, size_bytes)
+        # Mapped page by page when first touched, new pages would be slower than known ones.
+        self.bytes = mmap.mmap(descriptor, size_bytes, mmap.MAP_SHARED | mmap.MAP_POPULATE)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.bytes))
 
     def tensor(self, layout: dict[str, Any]) -> torch.Tensor:
