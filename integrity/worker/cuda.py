@@ -96,8 +96,9 @@ class CudaWorker(serve.Worker):
         table = tensors.Block(descriptors[1], sizes[1])
         words = memoryview(table.bytes).cast("q")
         self._lender = Lender(words, inputs, shares=self._ready is not None)
-        self._words = Block(descriptors[2], sizes[2]).address
-        self._page = HostPage(descriptors[3], sizes[3])
+        if not self._slots:  # memory moves between calls, the gate stays where it is
+            self._words = Block(descriptors[2], sizes[2]).address
+            self._page = HostPage(descriptors[3], sizes[3])
         return inputs
 
     def _slot(
