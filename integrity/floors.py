@@ -112,8 +112,7 @@ def roofline(work: Work, peaks: Peaks, precision: Precision = Precision.REFERENC
 def memory_floor(work: Work, peaks: Peaks) -> Floor:
     """What no calibrated time is below, by bytes alone; 0 where a view could be the answer.
 
-    On a GPU calibration takes off a copy of the output. Where the answer can be a view of an
-    input, that copy is all there is to do.
+    On a GPU, where the answer can be a view of an input, nothing has to be moved.
     """
     read, written = (work.proven_bytes, work.written_bytes) if work.computed else (0.0, 0.0)
     return Floor(Bound.MEMORY, _memory_us(read, written, peaks.ceiling, peaks))
