@@ -10,9 +10,10 @@ import pytest
 from integrity.audit import audit
 from integrity.corpora import LEVELS, ROOT, Case, cases
 from integrity.detectors import DETECTORS
-from integrity.detectors.detector import Detector
+from integrity.detectors.detector import Detector, Probe
 from integrity.finding import Family
 from integrity.harness import load_task
+from integrity.problem import Convention, Problem
 from integrity.request import Level, Request
 from integrity.submission import Submission
 from integrity.verdict import Label, Verdict
@@ -23,8 +24,16 @@ HONEST = tuple(case for case in CASES if case.honest)
 STATIC = tuple(case for case in CASES if "static" in case.expect)
 CPU = tuple(case for case in CASES if "cpu" in case.expect)
 SEED = 20240229
-TIMED = {"speedup", "idle-gaps", "repeated-values", "call-sites", "batches"}
-UNTIMED = tuple(detector for detector in DETECTORS if detector.id not in TIMED)
+
+
+def is_timed(detector: Detector) -> bool:
+    """Whether it asks for an experiment that is."""
+    problem = Problem("pair", Convention.ARGUMENTS, {}, "reference", "make_inputs")
+    asked = detector.experiments(problem, SEED) if isinstance(detector, Probe) else ()
+    return any(experiment.timed for experiment in asked)
+
+
+UNTIMED = tuple(detector for detector in DETECTORS if not is_timed(detector))
 """What tests beside each other can use: timing experiments would disturb one another."""
 
 TIMED_ALONE = tuple(
