@@ -354,6 +354,13 @@ def test_what_is_lent_has_to_be_memory(lane: Lane, lent: list[Any]) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_inputs_that_are_nowhere_are_nowhere(lane: Lane) -> None:
+    for base in (-1, 1 << 70):
+        lane.outputs.learn({"inputs_at": base}, [])
+    passed(lane.call())
+    assert right(lane)
+
+
 def test_memory_that_is_lent_anew_takes_the_place_of_the_old(lane: Lane) -> None:
     passed(lane.call())
     with contextlib.closing(HostBlock(1 << 18)) as new:

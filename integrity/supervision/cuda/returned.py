@@ -17,7 +17,7 @@ _LOOKS, _EACH = 8, 128
 """Looks at outputs in the glimpse, and bytes of each: reading everything takes a while, in which a
 kernel that only said that it was done could still finish."""
 
-_MOST_LENT = 100_000
+_MOST_LENT, _HIGHEST = 100_000, 2**62
 _PIECE = 1 << 26
 _NAP_S = 1e-4
 
@@ -64,7 +64,7 @@ class CudaReturned:
         """
         try:
             match message:
-                case {"inputs_at": int(base)}:
+                case {"inputs_at": int(base)} if 0 <= base < _HIGHEST:
                     self._put(base, self._inputs)
                 case {"lent": list(lent)} if len(lent) == len(descriptors):
                     for each, descriptor in zip(lent, descriptors, strict=True):
@@ -75,7 +75,7 @@ class CudaReturned:
 
     def _borrow(self, described: Any, descriptor: int) -> None:
         match described:
-            case [int(base), int(size_bytes)] if size_bytes > 0 and 0 <= base < 2**62:
+            case [int(base), int(size_bytes)] if size_bytes > 0 and 0 <= base < _HIGHEST:
                 try:
                     self._put(base, self._driver.borrow(descriptor, size_bytes))
                 except self._driver.losses as error:
