@@ -133,9 +133,9 @@ def test_file_that_kills_every_child_is_reported_with_the_signal(
 
 
 def test_scan_that_takes_too_long_is_ended_and_reported() -> None:
-    with Analyser(budget_s=0.2) as analyser:
+    with Analyser(budget_s=1) as analyser:
         (finding,) = analyser.scan(Submission.of("y = foo(y)\n" * 90_000))
-        assert finding.claim == "can't be analysed: the scan takes longer than 0.2 s"
+        assert finding.claim == "can't be analysed: the scan takes longer than 1 s"
         assert "timer-patch" in ids(analyser.scan(Submission.of(PATCH)))
 
 
@@ -155,7 +155,7 @@ def test_scan_time_is_linear_in_the_size() -> None:
         return time.process_time() - start
 
     seconds(100)
-    assert seconds(8_000) < 16 * max(seconds(1_000), 0.01)
+    assert seconds(8_000) < 32 * max(seconds(1_000), 0.01)  # eight times as much, and noise
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
