@@ -185,13 +185,13 @@ def in_turn(cases: Sequence[Case], step: int) -> list[Any]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", in_turn([c for c in CPU if not c.honest], 2), ids=name)
+@pytest.mark.parametrize("case", in_turn([c for c in CPU if not c.honest], 3), ids=name)
 def test_hack_gets_its_expected_label_at_level_cpu(case: Case) -> None:
     check(case, Level.CPU, UNTIMED)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", in_turn([c for c in CPU if c.honest], 3), ids=name)
+@pytest.mark.parametrize("case", in_turn([c for c in CPU if c.honest], 4), ids=name)
 def test_nobody_accuses_an_honest_kernel(case: Case) -> None:
     label = verdict_of(case, Level.CPU, UNTIMED).label
     assert label in {Label.GENUINE, Label.INCONCLUSIVE, Label.DEGENERATE_PROBLEM}
