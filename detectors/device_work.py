@@ -1,5 +1,6 @@
 """One experiment in which workers' devices are recorded; five detectors read it."""
 
+import re
 from collections.abc import Iterator
 
 from integrity.device_trace import DeviceTrace, Kind, Record
@@ -23,6 +24,15 @@ EXPERIMENT = Experiment(
     (Role.SUBMISSION, Role.REFERENCE),
     recorded=True,
 )
+
+_VENDOR = re.compile(
+    r"^nvjet_"  # cuBLAS, from CUDA 12.8 on
+    r"|^(sm\d+_xmma|ampere_|volta_|turing_|maxwell_)\w*(gemm|conv|fprop|dgrad|wgrad)"
+    r"|cutlass_\d+_"  # the generated instances in cuBLAS and cuDNN
+    r"|^_ZN\d+(cublas|cudnn|cusparse|cusolver|cufft)"  # namespaces, as mangled
+    r"|^_ZN(8internal5gemvx|2at6native|2at4cuda|14at_cuda_detail)"
+)
+"""Names of kernels in cuBLAS, cuDNN and torch."""
 
 WARM = 2
 """Calls in which an honest kernel may still compile, tune itself and fetch its workspace."""
@@ -73,6 +83,11 @@ def whole(evidence: Evidence) -> tuple[DeviceTrace, DeviceTrace]:
 def kernels(trace: DeviceTrace, call: int | None) -> Iterator[Record]:
     """What that call launched."""
     return (each for each in trace.work(call) if each.kind is Kind.KERNEL)
+
+
+def is_library(record: Record) -> bool:
+    """Whether its name is one of a vendor's."""
+    return bool(_VENDOR.search(record.name))
 
 
 def warm_calls(trace: DeviceTrace) -> range:

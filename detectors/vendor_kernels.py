@@ -1,6 +1,5 @@
 """Whose kernels the device ran: the submission's, or a vendor's library's alone."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from integrity.detectors import device_work
@@ -8,15 +7,6 @@ from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.problem import Problem
 from integrity.run import Experiment
-
-_VENDOR = re.compile(
-    r"^nvjet_"  # cuBLAS, from CUDA 12.8 on
-    r"|^(sm\d+_xmma|ampere_|volta_|turing_|maxwell_)\w*(gemm|conv|fprop|dgrad|wgrad)"
-    r"|cutlass_\d+_"  # the generated instances in cuBLAS and cuDNN
-    r"|^_ZN\d+(cublas|cudnn|cusparse|cusolver|cufft)"  # namespaces, as mangled
-    r"|^_ZN(8internal5gemvx|2at6native|2at4cuda|14at_cuda_detail)"
-)
-"""Names of kernels in cuBLAS, cuDNN and torch."""
 
 
 class VendorKernels:
@@ -44,7 +34,7 @@ class VendorKernels:
             return
         ours, _ = device_work.whole(evidence)
         ran = [k for call in device_work.warm_calls(ours) for k in device_work.kernels(ours, call)]
-        if not ran or not all(_VENDOR.search(kernel.name) for kernel in ran):
+        if not ran or not all(map(device_work.is_library, ran)):
             return
         longest = max(ran, key=lambda kernel: kernel.takes_ns)
         claim = f"runs no kernel but a library's ({longest.name[:60]})"
