@@ -38,10 +38,8 @@ class HostOffload:
         ours, reference = device_work.whole(evidence)
         facts = evidence.run(device_work.EXPERIMENT.name).facts
         ins, outs = float(facts["input_bytes"]), float(facts["output_bytes"])
-        if ins < _SMALL_BYTES or not _least(ours, "DTOH"):
-            return
         down, up = _least(ours, "DTOH"), _least(ours, "HTOD")
-        offloads = down >= _MOSTLY * ins and up >= _MOSTLY * outs
+        offloads = ins >= _SMALL_BYTES and down >= _MOSTLY * ins and up >= _MOSTLY * outs
         if offloads and _least(reference, "DTOH") < down:
             claim = f"copies {down:,} bytes to the host and {up:,} back in every call"
             yield Finding(

@@ -38,11 +38,11 @@ class LaunchSignature:
         ours, reference = device_work.whole(evidence)
         different, control = _signatures(ours), _signatures(reference)
         if len(different) > 1 >= len(control):
-            fewest, most = (
-                pick(sum(count for _, count in signature) for signature in different)
-                for pick in (min, max)
+            sizes = sorted(sum(count for _, count in signature) for signature in different)
+            claim = (
+                "launches other kernels in some of its calls: "
+                f"from {sizes[0]} to {sizes[-1]} a call"
             )
-            claim = f"launches other kernels in some of its calls: from {fewest} to {most} a call"
             yield Finding(
                 "changing-launches", self.id, Family.INPUT, Severity.SUSPICIOUS, Confidence.MEDIUM,
                 claim, measured={"signatures": len(different)},

@@ -190,6 +190,13 @@ def test_inputs_that_go_to_the_host_and_outputs_that_come_back_are_a_finding() -
     assert claim.startswith("computes-on-host: copies 1,000,000 bytes to the host")
 
 
+def test_a_small_input_may_be_read_by_the_host() -> None:
+    told = evidence(copies(1_000_000, 1_000_000))
+    run = told.run(device_work.EXPERIMENT.name)
+    small = replace(run, facts={"input_bytes": 65_535.0, "output_bytes": 65_535.0})
+    assert list(HostOffload().detect(replace(told, runs={run.experiment.name: small}))) == []
+
+
 @pytest.mark.parametrize(("down", "up"), [(4, 1_000_000), (1_000_000, 8), (0, 0)])
 def test_reading_a_flag_or_sending_a_table_is_honest(down: int, up: int) -> None:
     assert found(HostOffload(), copies(down, up)) == []

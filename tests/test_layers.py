@@ -48,6 +48,7 @@ FOREIGN = {
     "numpy": {"integrity.estimate", "integrity.supervision"},
     "cupy": {"integrity.supervision.cuda"},
     "cuda": {"integrity.supervision.cuda", "integrity.worker"},
+    "cupti": {"integrity.worker"},
     "pynvml": {"integrity.supervision.cuda"},
     "openai": {"integrity.judge.client", "integrity.search"},
     "tenacity": {"integrity.judge.hearing"},

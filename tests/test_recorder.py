@@ -278,7 +278,7 @@ words = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
 )
-numbers = st.integers(-5, 1 << 70) | words
+numbers = st.sampled_from([-5, 0, 1, 300, 1 << 70, 0.5, True, None, "7", [7]])  # light to draw
 rows = st.lists(
     st.tuples(st.sampled_from([*Kind, "other"]), words | st.just(CANARY), *[numbers] * 7).map(list)
     | st.tuples(st.just("kernel"), st.just(CANARY), *[numbers] * 15).map(list)
@@ -296,7 +296,7 @@ def test_whatever_a_worker_says_is_a_trace(said: object) -> None:
     assert not trace.complete
 
 
-@settings(max_examples=25)
+@settings(max_examples=50)
 @given(noise=rows)
 def test_malformed_rows_among_good_ones_make_a_trace_incomplete(noise: list[Any]) -> None:
     good = recorded(own)
