@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "say what a rule or probe looks for, and what it misses",
     "redteam": "run every known exploit against the supervised runner here",
     "doctor": "say what this machine can do, and what is missing",
+    "timeline": "write recorded device work for a trace viewer",
     "replay": "run recorded evidence again and see whether it reproduces",
 }
 

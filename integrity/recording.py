@@ -50,6 +50,8 @@ def record(
         *experiments(detectors, problem, request.seed or 0),
         *operating.experiments(problem, every, request),
     )
+    if request.level is not Level.GPU:
+        wanted = [each for each in wanted if not each.recorded]  # there is no device
     budget = Budget(request.budget_s)
     worth = information(detectors, problem, request.seed or 0)
     wanted = budget.in_order(wanted, worth)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from integrity.device_trace import DeviceTrace
 from integrity.trace import Trace
 
 
@@ -116,6 +117,9 @@ class Experiment:
 
     alone: int = 0
     """The first calls are made before the submission is loaded, by the other roles."""
+
+    recorded: bool = False
+    """Each worker's device is recorded: see `device_trace.DeviceTrace`. Only where there is one."""
 
     elsewhere: bool = False
     """Workers have another home, no compiled kernels but extensions, and the submission's module
@@ -274,6 +278,9 @@ class Run:
 
     traces: Mapping[Role, Trace] = field(default_factory=dict)
     """Of a traced experiment's workers that lived."""
+
+    device_traces: Mapping[Role, DeviceTrace] = field(default_factory=dict)
+    """Of a recorded experiment's workers that lived."""
 
     def of(self, role: Role) -> Iterator[CallResult]:
         """That role's results, in call order."""

@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 WORDS = {
-    "compiled", "errors", "evidence", "finding", "floors", "peaks", "policy", "problem", "request",
-    "run", "submission", "testimony", "trace",
+    "compiled", "device_trace", "errors", "evidence", "finding", "floors", "peaks", "policy",
+    "problem", "request", "run", "submission", "testimony", "trace",
 }  # fmt: skip
 LAYERS = [
     {f"integrity.{word}" for word in WORDS},
@@ -48,6 +48,7 @@ FOREIGN = {
     "numpy": {"integrity.estimate", "integrity.supervision"},
     "cupy": {"integrity.supervision.cuda"},
     "cuda": {"integrity.supervision.cuda", "integrity.worker"},
+    "cupti": {"integrity.worker"},
     "pynvml": {"integrity.supervision.cuda"},
     "openai": {"integrity.judge.client", "integrity.search"},
     "tenacity": {"integrity.judge.hearing"},

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
+from integrity.device_trace import DeviceTrace
 from integrity.errors import CannotJudge
 from integrity.policy import Precision
 from integrity.problem import Problem
@@ -34,6 +35,9 @@ _GENEROUS_S = 20.0
 
 _CANARIES = (10_007, 1 << 20)
 """Sizes in elements; no tensor of a problem has exactly that many but by chance."""
+
+_GRIDS = (257, 2048)
+"""Blocks of a canary on a device: enough of them to be hard to guess, over in microseconds."""
 
 _COMPILE_S = 180.0
 _BUILD_S = 90.0
@@ -159,11 +163,17 @@ class _Experimenter:
                 if self._lost or (index >= alone and self._is_enough(sessions)):
                     break
             traces = traces or self._traces(sessions)
+            device_traces = self._device_traces(sessions)
         made = replace(self._experiment, calls=tuple(self._calls[: index + 1]))
-        return Run(made, tuple(self._results), tuple(self._deaths), self._facts(), traces)
+        results, deaths = tuple(self._results), tuple(self._deaths)
+        return Run(made, results, deaths, self._facts(), traces, device_traces)
 
     def _traces(self, sessions: Sequence[Session]) -> dict[Role, Trace]:
         return {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
+
+    def _device_traces(self, sessions: Sequence[Session]) -> dict[Role, DeviceTrace]:
+        recorded = self._experiment.recorded
+        return {s.role: s.device_trace() for s in sessions} if recorded else {}
 
     def _cut(self, index: int) -> Call:
         """The call with its window as wide as it is going to be."""
@@ -229,6 +239,9 @@ class _Experimenter:
             if self._experiment.elsewhere:
                 called = f"module_{self._order.getrandbits(32):x}"
             message, descriptors = load_message(self._bench, self._oracle, role, canary, called)
+            if self._experiment.recorded:
+                around = 2 * len(self._calls)
+                message["canaries"] = [self._order.randrange(*_GRIDS) for _ in range(around)]
             try:
                 session.load(message, descriptors, self._bench.deadline.left())
             except Ended as ended:

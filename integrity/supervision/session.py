@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from integrity.device_trace import DeviceTrace
 from integrity.run import Call, Death, Observed, Reported, Role
-from integrity.supervision import tracing
+from integrity.supervision import recording, tracing
 from integrity.supervision.backend import Device, Subject
 from integrity.supervision.buffers import Buffers
 from integrity.supervision.endings import WorkerDied, WorkerRaised, timed_out
@@ -70,6 +71,7 @@ class Session:
         self._allocate()
         self._number = 0
         self._heard: list[dict[str, Any]] = []
+        self._canaries: Sequence[int] = ()
 
     def _allocate(self) -> None:
         inputs, outputs, slots = self._layouts
@@ -82,6 +84,7 @@ class Session:
         Raises:
             Ended: the source raises, never returns, or ends the process.
         """
+        self._canaries = message.get("canaries", ())
         try:
             self._worker.ask(message, timeout_s, descriptors)
             self._map()
@@ -243,6 +246,15 @@ class Session:
             return tracing.parse(self._worker.ask({"do": "trace"}, _TRACE_S))
         except (WorkerRaised, WorkerDied):
             return Trace(complete=False)
+
+    def device_trace(self) -> DeviceTrace:
+        """What its device did, as it says; an incomplete one where it says nothing."""
+        self._tree.thaw()
+        try:
+            said = self._worker.ask({"do": "records"}, _TRACE_S)
+        except (WorkerRaised, WorkerDied):
+            return DeviceTrace(complete=False)
+        return recording.parse(said, self._canaries[: 2 * self._number])
 
     def _unfinished(self, timeout_s: float) -> WorkerDied | WorkerRaised:
         if len(self._heard) == 2:

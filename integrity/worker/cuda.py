@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from cuda.bindings import driver
 
-from integrity.worker import loading, serve, tensors, wire
+from integrity.worker import loading, recorder, serve, tensors, wire
+from integrity.worker.canary import Canary
 from integrity.worker.gate_words import DONE, GATE
-from integrity.worker.lending import LENDABLE, POSIX, Lender, checked
+from integrity.worker.lending import LENDABLE, POSIX, DriverError, Lender, checked
 from integrity.worker.whereabouts import Whereabouts
 
 _DEVICE = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
@@ -86,6 +87,24 @@ class CudaWorker(serve.Worker):
         # Before anybody asks: the workers of an experiment then do it side by side.
         torch.zeros(1, device=self.device)
         torch.cuda.synchronize()
+        self._recorder: recorder.Recorder | None = None
+        self._unrecorded = ""
+
+    def _load(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        if grids := message.get("canaries"):
+            try:
+                launch = Canary().launch
+                self._recorder = recorder.Recorder(recorder.cupti(), launch, grids)
+            except (recorder.Unavailable, DriverError) as reason:
+                self._unrecorded = str(reason)
+        answer = super()._load(message, descriptors)
+        if self._recorder:
+            self._kernel = self._recorder.around(self._kernel)
+        return answer
+
+    def _records(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        """What the device was seen doing since the load."""
+        return self._recorder.report() if self._recorder else {"unavailable": self._unrecorded}
 
     def _finish(self) -> None:
         torch.cuda.synchronize()

@@ -1,0 +1,194 @@
+"""Which routes to a device the recorder sees, and what recording costs a launch. Needs a GPU.
+
+Prints one JSON object. With a folder as argument it also writes each route's trace there, in the
+form that evidence holds it.
+"""
+
+import json
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from integrity.device_trace import DeviceTrace, Kind
+from integrity.supervision.recording import parse
+from integrity.worker.recorder import Recorder, Unavailable, cupti
+
+GRIDS = (611, 1_021)
+LAUNCHES, REPEATS = 2_000, 7
+ELEMENTS = 1 << 20
+
+Route = Callable[[], Callable[[torch.Tensor], object]]
+"""Gives a call that launches something on the tensor; what has to be built is built before."""
+
+TRITON = """
+import triton, triton.language as tl
+@triton.jit
+def tripled(p, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(p + i, tl.load(p + i, mask=i < n) * 3, mask=i < n)
+"""
+INLINE = """
+#include <torch/extension.h>
+__global__ void inlined(float* p) { p[blockIdx.x * 256 + threadIdx.x] *= 2; }
+void run(torch::Tensor x) { inlined<<<x.numel() / 256, 256>>>(x.data_ptr<float>()); }
+"""
+
+
+def in_torch() -> Callable[[torch.Tensor], object]:
+    """An operator."""
+    return lambda x: x.mul_(2.0)
+
+
+def in_triton() -> Callable[[torch.Tensor], object]:
+    """A kernel that is compiled in the warm-up; Triton reads its source from a file."""
+    import importlib.util
+    import tempfile
+
+    path = Path(tempfile.mkdtemp()) / "tripled.py"
+    path.write_text(TRITON)
+    spec = importlib.util.spec_from_file_location("tripled", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda x: module.tripled[(ELEMENTS // 1024,)](x, ELEMENTS, BLOCK=1024)
+
+
+def in_cupy() -> Callable[[torch.Tensor], object]:
+    """A `RawKernel` on torch's memory."""
+    import cupy
+
+    source = 'extern "C" __global__ void raw(float* p) { p[blockIdx.x * 256 + threadIdx.x] *= 2; }'
+    kernel = cupy.RawKernel(source, "raw")
+    return lambda x: kernel((ELEMENTS // 256,), (256,), (cupy.asarray(x),))
+
+
+def in_extension() -> Callable[[torch.Tensor], object]:
+    """What `load_inline` builds."""
+    from torch.utils.cpp_extension import load_inline
+
+    built = load_inline(
+        "tracers_inlined", cpp_sources="void run(torch::Tensor x);", cuda_sources=INLINE,
+        functions=["run"],
+    )  # fmt: skip
+    return lambda x: built.run(x)
+
+
+def on_a_side_stream() -> Callable[[torch.Tensor], object]:
+    """An operator on another stream, joined."""
+    side = torch.cuda.Stream()
+
+    def call(x: torch.Tensor) -> None:
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            x.mul_(2.0)
+        torch.cuda.current_stream().wait_stream(side)
+
+    return call
+
+
+def in_a_thread() -> Callable[[torch.Tensor], object]:
+    """An operator that another thread runs."""
+
+    def call(x: torch.Tensor) -> None:
+        thread = threading.Thread(target=x.mul_, args=(2.0,))
+        thread.start()
+        thread.join()
+
+    return call
+
+
+def in_a_graph() -> Callable[[torch.Tensor], object]:
+    """Two operators replayed."""
+    held = torch.zeros(ELEMENTS, device="cuda")
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        held.mul_(2.0)
+        held.add_(1.0)
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        graph.replay()
+        return held  # which has to live as long as the graph
+
+    return call
+
+
+ROUTES: tuple[Route, ...] = (
+    in_torch, in_triton, in_cupy, in_extension, on_a_side_stream, in_a_thread, in_a_graph,
+)  # fmt: skip
+
+
+def seen(route: Route, launch: Callable[[int], None]) -> DeviceTrace:
+    """The trace of one warm call."""
+    call = route()
+    x = torch.ones(ELEMENTS, device="cuda")
+    call(x)
+    torch.cuda.synchronize()
+    recorder = Recorder(cupti(), launch, GRIDS)
+    recorder.around(call)(x)
+    torch.cuda.synchronize()
+    return parse(recorder.report(), GRIDS)
+
+
+def launch_us() -> float:
+    """Of a short kernel, host and device together: the median of some rows of launches."""
+    x = torch.ones(ELEMENTS, device="cuda")
+    taken = []
+    for _ in range(REPEATS):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        for _ in range(LAUNCHES):
+            x.mul_(1.0)
+        torch.cuda.synchronize()
+        taken.append((time.perf_counter() - start) / LAUNCHES * 1e6)
+    return statistics.median(taken)
+
+
+def summary(trace: DeviceTrace) -> dict[str, Any]:
+    """What a reader has to know of it."""
+    kernels = [record for record in trace.work(0) if record.kind is Kind.KERNEL]
+    return {
+        "complete": trace.complete,
+        "kernels": [kernel.name for kernel in kernels],
+        "streams": sorted({kernel.stream for kernel in kernels}),
+        "graphs": sorted({kernel.graph for kernel in kernels}),
+        "kinds": sorted({str(record.kind) for record in trace.records}),
+    }
+
+
+def main() -> None:
+    """Print what was seen by each route, and the cost."""
+    if not torch.cuda.is_available():
+        sys.exit("this needs a CUDA device")
+    torch.zeros(1, device="cuda")
+    from integrity.worker.canary import Canary
+
+    launch = Canary().launch
+    plain_us = launch_us()
+    routes: dict[str, Any] = {}
+    for route in ROUTES:
+        try:
+            trace = seen(route, launch)
+        except (ImportError, OSError, RuntimeError, Unavailable) as error:
+            routes[route.__name__] = {"not tried": f"{type(error).__name__}: {error}"[:200]}
+            continue
+        routes[route.__name__] = summary(trace)
+        if len(sys.argv) > 1:
+            file = Path(sys.argv[1]) / f"{route.__name__}.json"
+            file.write_text(json.dumps(asdict(trace), indent=1) + "\n")
+    cost = {"plain_us": plain_us}
+    if any("kernels" in found for found in routes.values()):  # else nothing is being recorded
+        recorded_us = launch_us()
+        cost |= {"recorded_us": recorded_us, "ratio": recorded_us / plain_us}
+    print(json.dumps({"routes": routes, "launch": cost}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
