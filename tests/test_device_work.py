@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from supervised import bench
 
 from integrity.detectors import device_work
 from integrity.detectors.detector import Detector
@@ -21,6 +22,8 @@ from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.policy import GENERATOR, Policy
 from integrity.run import Role, Run
+from integrity.supervision.runner import run
+from integrity.supervision.workers import Zygote
 
 CALLS = len(device_work.EXPERIMENT.calls)
 READERS = [OffStream(), VendorKernels(), LaunchSignature(), HostOffload()]
@@ -56,8 +59,8 @@ def evidence(
     any_evidence: Any = None
     traces = {Role.SUBMISSION: ours, Role.REFERENCE: reference}
     facts = {"input_bytes": 1e6, "output_bytes": 1e6}
-    run = Run(device_work.EXPERIMENT, (), facts=facts, device_traces=traces)
-    return Evidence(any_evidence, any_evidence, policy, {run.experiment.name: run})
+    made = Run(device_work.EXPERIMENT, (), facts=facts, device_traces=traces)
+    return Evidence(any_evidence, any_evidence, policy, {made.experiment.name: made})
 
 
 def found(detector: Detector, *made: Any, **named: Any) -> list[str]:
@@ -192,9 +195,9 @@ def test_inputs_that_go_to_the_host_and_outputs_that_come_back_are_a_finding() -
 
 def test_a_small_input_may_be_read_by_the_host() -> None:
     told = evidence(copies(1_000_000, 1_000_000))
-    run = told.run(device_work.EXPERIMENT.name)
-    small = replace(run, facts={"input_bytes": 65_535.0, "output_bytes": 65_535.0})
-    assert list(HostOffload().detect(replace(told, runs={run.experiment.name: small}))) == []
+    made = told.run(device_work.EXPERIMENT.name)
+    small = replace(made, facts={"input_bytes": 65_535.0, "output_bytes": 65_535.0})
+    assert list(HostOffload().detect(replace(told, runs={made.experiment.name: small}))) == []
 
 
 @pytest.mark.parametrize(("down", "up"), [(4, 1_000_000), (1_000_000, 8), (0, 0)])
@@ -248,10 +251,10 @@ def test_a_machine_without_cupti_says_how_to_get_it(detector: Detector) -> None:
 @pytest.mark.parametrize("detector", [*READERS, SilencedRecorder()])
 def test_a_worker_that_told_nothing_is_an_abstention(detector: Detector) -> None:
     told = evidence(REFERENCE)
-    run = told.run(device_work.EXPERIMENT.name)
-    lost = replace(run, device_traces={Role.REFERENCE: REFERENCE})
+    made = told.run(device_work.EXPERIMENT.name)
+    lost = replace(made, device_traces={Role.REFERENCE: REFERENCE})
     with pytest.raises(CannotJudge, match="died before it could tell"):
-        list(detector.detect(replace(told, runs={run.experiment.name: lost})))
+        list(detector.detect(replace(told, runs={made.experiment.name: lost})))
 
 
 def beside(facts: dict[str, float | str], **named: Any) -> Evidence:
@@ -272,3 +275,15 @@ def test_a_device_that_was_not_recorded_is_an_abstention(detector: Detector) -> 
     skipped = {device_work.EXPERIMENT.name: "no time was left"}
     with pytest.raises(CannotJudge, match="no time was left"):
         list(detector.detect(beside({"threads": 2.0}, skipped=skipped)))
+
+
+def test_a_worker_without_a_recorder_tells_nothing_and_its_calls_are_checked() -> None:
+    """The whole way to a real worker and back; on a processor it has nothing to answer with."""
+    with Zygote("auto") as zygote:
+        setup = bench(zygote, "def kernel(x): return 2 * x + 1")
+        made = run(setup, device_work.EXPERIMENT)
+    assert [r.observed.checks[0].wrong for r in made.of(Role.SUBMISSION)] == [False] * CALLS
+    assert made.device_traces == dict.fromkeys(made.experiment.roles, DeviceTrace(complete=False))
+    told = replace(evidence(REFERENCE), runs={made.experiment.name: made})
+    with pytest.raises(CannotJudge, match="not even show all that the reference's device did"):
+        list(SilencedRecorder().detect(told))
