@@ -228,3 +228,12 @@ def test_an_interrupt_leaves_no_child_behind_that_still_has_an_answer() -> None:
 def test_an_interrupt_does_not_wait_for_the_work_to_be_done() -> None:
     """From a keyboard it reaches the child too; `kill -INT` does not."""
     assert interrupted(0.1, lambda: time.sleep(1)) < 0.7
+
+
+def test_a_child_is_killed_by_the_signal_that_its_parent_unwinds_at() -> None:
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    try:
+        with pytest.raises(ChildDied, match="was killed by signal 15"):
+            apart(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)

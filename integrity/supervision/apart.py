@@ -55,6 +55,7 @@ def _answer(work: Callable[[], Result], reading: int, writing: int) -> None:
     code = 70
     try:
         die_with_parent()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # its parent may unwind; it has nothing to
         os.close(reading)
         outcome = _outcome(lambda: pickle.dumps(work()))
         raw = pickle.dumps(outcome) if isinstance(outcome, Exception) else outcome
