@@ -7,6 +7,7 @@ from integrity.detectors.call_sites import CallSites
 from integrity.detectors.clock_agreement import ClockAgreement
 from integrity.detectors.compiled_code import CompiledCode
 from integrity.detectors.conditions import Conditions
+from integrity.detectors.deferred_output import DeferredOutput
 from integrity.detectors.detector import Detector
 from integrity.detectors.determinism import Determinism
 from integrity.detectors.fresh_inputs import FreshInputs
@@ -55,6 +56,7 @@ DETECTORS: tuple[Detector, ...] = (
     Shapes(),
     Determinism(),
     ReliedOn(),
+    DeferredOutput(),
     LibraryWork(),
     Ablation(),
     LoadedLibraries(),

@@ -40,5 +40,8 @@ class Trace:
     library_answers: int = 0
     """Traced calls; and those whose outputs torch's operators computed, from the arguments on."""
 
+    deferred: int = 0
+    """Outputs whose bytes changed when they were read, just after they had been returned."""
+
     complete: bool = True
     """Whether it shows the operator that was slipped in with every call, as often as it was."""

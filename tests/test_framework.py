@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from supervised import bench
 
 from integrity.detectors import framework
+from integrity.detectors.deferred_output import DeferredOutput
 from integrity.detectors.detector import Detector
 from integrity.detectors.library_work import LibraryWork
 from integrity.detectors.loaded_libraries import LoadedLibraries
@@ -70,15 +71,80 @@ def claims(detector: Detector, evidence: Evidence) -> list[str]:
          "f.__code__ = (lambda device=None: None).__code__", "torch.cuda.synchronize"),
         ("import torch\ntorch.testing.assert_close.__defaults__ = ()",
          "torch.testing.assert_close"),
+        ("import torch\nexp = torch.exp\ntorch.exp = lambda x: [exp(x) for _ in range(20)][0]",
+         "torch.exp"),
+        ("import torch\ntorch.nn.functional.gelu = torch.relu", "torch.nn.functional.gelu"),
+        ("import torch\ntorch.Tensor.exp_ = torch.Tensor.exp2_", "torch.Tensor.exp_"),
+        ("import torch\ntorch.nn.Linear.forward = lambda self, x: x", "torch.nn.Linear.forward"),
         ("import builtins\nbuiltins.print = lambda *a: None", "builtins.print"),
     ],
-    ids=["clock", "check", "method", "code", "defaults", "builtin"],
+    ids=["clock", "check", "method", "code", "defaults", "operator", "function", "inherited",
+         "layer", "builtin"],
 )  # fmt: skip
 def test_a_replaced_function_is_named(zygote: Zygote, kernel: str, named: str) -> None:
     evidence = watched(zygote, f"{kernel}\ndef kernel(x): return 2 * x + 1")
     [claim] = claims(ReliedOn(), evidence)
     assert claim.startswith("replaced-function")
     assert named in claim
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "import torch._dynamo",
+        "import torch\ntorch.my_softmax = torch.softmax",
+        "import torch\nclass Exp(torch.nn.Softmax):\n    def forward(self, x): return x.exp()",
+    ],
+    ids=["the compiler imported", "a name of its own", "a layer of its own"],
+)
+def test_what_adds_to_torch_replaces_nothing(zygote: Zygote, kernel: str) -> None:
+    evidence = watched(zygote, f"{kernel}\ndef kernel(x): return 2 * x + 1")
+    assert claims(ReliedOn(), evidence) == []
+
+
+def test_a_function_that_only_looks_wrapped_by_torch_is_named(zygote: Zygote) -> None:
+    kernel = """
+        import torch
+        original = torch.manual_seed
+        torch.manual_seed = torch._disable_dynamo(lambda seed: None)
+        torch.manual_seed.__wrapped__ = original
+        def kernel(x): return 2 * x + 1
+        """
+    [claim] = claims(ReliedOn(), watched(zygote, kernel))
+    assert "torch.manual_seed" in claim
+
+
+SUBCLASS = """
+import torch
+class Result(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        self = args[0] if args and type(args[0]) is Result else None
+        source = vars(self).pop("source", None) if self is not None and AWAITS else None
+        with torch._C.DisableTorchFunctionSubclass():
+            if source is not None:
+                torch.add(2 * source, 1, out=self.as_subclass(torch.Tensor))
+            return func(*args, **(kwargs or {}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "outputs"),
+    [
+        ("AWAITS = True\ndef kernel(x):\n"
+         "    y = torch.empty_like(x).as_subclass(Result); y.source = x; return y", 3),
+        ("AWAITS = False\ndef kernel(x):\n"
+         "    y = (2 * x + 1).as_subclass(Result); y.source = x; return y", 0),
+        ("def kernel(x): return 2 * x + 1", 0),
+    ],
+    ids=["a promise", "a result with a name", "a plain tensor"],
+)  # fmt: skip
+def test_an_output_that_is_made_when_it_is_read_is_a_finding(
+    zygote: Zygote, body: str, outputs: int
+) -> None:
+    found = claims(DeferredOutput(), watched(zygote, SUBCLASS + body))
+    claim = f"computed-when-read: returned {outputs} outputs whose bytes changed"
+    assert [each.startswith(claim) for each in found] == [True] * bool(outputs)
 
 
 def test_a_switched_setting_is_named(zygote: Zygote) -> None:
@@ -186,7 +252,9 @@ def test_what_the_reference_replaces_too_is_nobodys_trick() -> None:
     assert claims(ReliedOn(), evidence_of(submission=both, reference=both)) == []
 
 
-@pytest.mark.parametrize("detector", [ReliedOn(), LibraryWork(), LoadedLibraries()])
+@pytest.mark.parametrize(
+    "detector", [ReliedOn(), DeferredOutput(), LibraryWork(), LoadedLibraries()]
+)
 def test_a_worker_that_told_nothing_is_an_abstention(detector: Detector) -> None:
     with pytest.raises(CannotJudge, match="died before it could tell"):
         claims(detector, evidence_of(reference=Trace()))
@@ -198,7 +266,7 @@ words = st.recursive(
 )
 fields = st.fixed_dictionaries({
     "operations": words, "replaced": words, "switched": words, "libraries": words,
-    "library_answers": words, "canaries": words, "calls": words,
+    "library_answers": words, "deferred": words, "canaries": words, "calls": words,
 })  # fmt: skip
 
 

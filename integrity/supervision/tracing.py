@@ -16,6 +16,7 @@ def parse(said: Any) -> Trace:
             "switched": list(switched),
             "libraries": list(libraries),
             "library_answers": int(answers),
+            "deferred": int(deferred),
             "canaries": int(canaries),
             "calls": int(calls),
         }:
@@ -27,6 +28,7 @@ def parse(said: Any) -> Trace:
                 _texts(libraries),
                 calls,
                 answers,
+                deferred,
                 complete=all(kept) and canaries == 2 * calls > 0 and len(operations) <= _MOST,
             )
     return Trace(complete=False)

@@ -4,51 +4,19 @@ It shares its process with the submission, which may blind it. An operator of a 
 run with every call shows whether it still sees.
 """
 
-import builtins
-import gc
-import json
-import os
-import random
-import statistics
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.utils._python_dispatch as dispatch
 
-from integrity.worker import loading, tensors, wire
+from integrity.worker import loading, relied_on, tensors, wire
 from integrity.worker.origins import Origins
 
-_RELIED_ON: dict[str, tuple[Any, str]] = {
-    "time": (time, "perf_counter perf_counter_ns time time_ns monotonic monotonic_ns process_time"),
-    "builtins": (builtins, "print open len abs min max sum any all isinstance getattr __import__"),
-    "os": (os, "_exit write read fork"),
-    "sys": (sys, "exit _getframe"),
-    "gc": (gc, "collect get_objects"),
-    "json": (json, "dump dumps load loads"),
-    "random": (random, "random randint seed shuffle"),
-    "statistics": (statistics, "mean median stdev"),
-    "torch": (
-        torch,
-        "allclose isclose equal randn rand randint empty empty_like zeros ones manual_seed "
-        "matmul mm softmax _scaled_mm compile",
-    ),
-    "torch.Tensor": (
-        torch.Tensor,
-        "__eq__ allclose equal copy_ clone to cpu contiguous data_ptr sum max abs item isnan "
-        "unsqueeze __torch_function__",
-    ),
-    "torch.nn.Module": (torch.nn.Module, "__call__ load_state_dict state_dict to eval"),
-    "torch.testing": (torch.testing, "assert_close"),
-    "torch.cuda": (torch.cuda, "synchronize Event Stream current_stream"),
-    "torch.cuda.Event": (torch.cuda.Event, "record elapsed_time synchronize wait query"),
-}
-"""Where harnesses keep clock, checker and inputs."""
-
 _CALLS = 4
+_LOOKS = ("clone", "contiguous", "isnan")
+"""How a harness reads an output, as far as that doesn't wait for a device."""
 
 
 class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -62,7 +30,8 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._canaries = 0
         self._calls = 0
         self._seen: dict[str, list[int]] = {}
-        self._before = dict(_relied_on())
+        self._changed: list[torch.Tensor] = []
+        self._before = relied_on.callables()
         self._switches = _switches()
         self._libraries = _libraries()
 
@@ -95,6 +64,7 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
                 returned = kernel(inputs)
                 torch.empty(self._canary)
             outputs = _tensors(returned)
+            self._changed += [each for o in outputs for each in _changes_when_read(o)]
             self._library_answers += bool(outputs) and all(map(self._origins.library, outputs))
             return returned
 
@@ -102,9 +72,6 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def report(self) -> wire.Message:
         """What was seen, as it goes over the wire."""
-        replaced = [
-            name for name, now in _relied_on() if any(map(_differ, now, self._before[name]))
-        ]
         now = _switches()
         switched = [
             f"{name}: {before}, then {now[name]}"
@@ -113,17 +80,14 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
         ]
         return {
             "operations": [[name, *counts] for name, counts in sorted(self._seen.items())],
-            "replaced": replaced,
+            "replaced": relied_on.replaced(self._before),
             "switched": switched,
             "libraries": sorted(_libraries() - self._libraries),
             "library_answers": self._library_answers,
+            "deferred": sum(map(bool, self._changed)),
             "canaries": self._canaries,
             "calls": self._calls,
         }
-
-
-def _differ(one: object, other: object) -> bool:
-    return one is not other
 
 
 def _tensors(given: Any) -> list[torch.Tensor]:
@@ -133,16 +97,6 @@ def _tensors(given: Any) -> list[torch.Tensor]:
         return tensors.flatten(given)[1]
     except tensors.NotATensor:
         return []
-
-
-def _relied_on() -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Each function with what makes it what it is."""
-    for place, (owner, names) in _RELIED_ON.items():
-        for name in names.split():
-            found = vars(owner).get(name, getattr(owner, name, None))
-            function = getattr(found, "__func__", found)
-            parts = (getattr(function, part, None) for part in ("__code__", "__defaults__"))
-            yield f"{place}.{name}", (found, *parts)
 
 
 _SWITCHES: dict[str, Callable[[], object]] = {
@@ -161,6 +115,23 @@ _SWITCHES: dict[str, Callable[[], object]] = {
     "threads": torch.get_num_threads,
     "gradients": torch.is_grad_enabled,
 }
+
+
+def _changes_when_read(output: torch.Tensor) -> list[torch.Tensor]:
+    """Whether its bytes are others once somebody has looked at it; nothing where it has none.
+
+    The answer stays on the device: asking for it here would wait for the gate.
+    """
+    try:
+        with torch._C.DisableTorchFunctionSubclass():
+            held = torch.empty(0, dtype=torch.uint8, device=output.device)
+            held.set_(output.untyped_storage())
+            before = held.clone()
+    except RuntimeError:
+        return []
+    for look in _LOOKS:
+        getattr(output, look)()
+    return [(held != before).any()]
 
 
 def _switches() -> dict[str, str]:
