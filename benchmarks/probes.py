@@ -1,19 +1,22 @@
 """What each probe costs, whom it accuses, and which hacks show without reading the source.
 
-    python benchmarks/probes.py [--device cpu|cuda] [--only TEXT]
+    python benchmarks/probes.py [--device cpu|cuda] [--only TEXT] [--part K/N] [--into FILE]
 
 Audits the labelled corpus, as far as it runs on that device, with every detector but those that
 read source. Bars: no honest case is convicted; every hack of a row that the taxonomy says shows
 when it runs is caught by a dynamic detector; the experiments of one audit take at most 60 s. Exits
-with 1 where one is missed.
+with 1 where one is missed. Cases that are in FILE already, one a line, are not audited again, so
+that the parts of one table can be made one after another.
 """
 
 import argparse
+import json
 import re
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from integrity.audit import Audit, audit
@@ -52,32 +55,69 @@ class Stopwatch:
         self._name, self._since = found[1] if found else "", now
 
 
-@dataclass
-class Tally:
-    """Over all cases."""
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One case, audited without its source."""
 
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    accused: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    caught: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    convicted: list[str] = field(default_factory=list)
-    missed: list[str] = field(default_factory=list)
-    longest: tuple[float, str] = (0.0, "")
+    id: str
+    row: str
+    honest: bool
+    verdict: str
+    sentence: str
+    accusing: list[str]
+    """Detectors that speak against it."""
+
+    unjudged: str
+    """Why the first decisive detector could not look; empty where all could."""
+
+    seconds: dict[str, float]
+    """By experiment."""
+
+    charged: dict[str, float]
+    """By probe: what it asked for, whoever else asked for it too."""
+
+    @property
+    def total_s(self) -> float:
+        """Of its experiments."""
+        return sum(self.seconds.values())
 
 
 def main() -> int:
     """Print the table and the bars."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--only", default="", help="cases whose id contains this")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="every N-th, from the K-th")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="keeps what was audited")
     asked = parser.parse_args()
     level = Level.CPU if asked.device == "cpu" else Level.GPU
-    rows, tally = dynamic_rows(), Tally()
+    first, _, step = asked.part.partition("/")
     chosen = [case for case in cases() if asked.only in case.id and runs_on(case, level)]
+    found = read(asked.into)
+    left = [case for case in chosen[int(first) - 1 :: int(step)] if case.id not in found]
     with machine(level, Isolation.AUTO) as warm:
-        for case in chosen:
-            look(case, case.row in rows, level, warm, tally)
-    show(tally)
-    return report(tally, len(chosen))
+        for case in left:
+            found[case.id] = look(case, level, warm)
+            keep(found[case.id], asked.into)
+    wanted = [found[case.id] for case in chosen if case.id in found]
+    show(wanted)
+    return report(wanted, len(chosen))
+
+
+def read(file: Path | None) -> dict[str, Audited]:
+    """What an earlier part kept."""
+    if file is None or not file.exists():
+        return {}
+    lines = map(json.loads, file.read_text().splitlines())
+    return {line["id"]: Audited(**line) for line in lines}
+
+
+def keep(one: Audited, file: Path | None) -> None:
+    """Say it, and write it down where that was asked for."""
+    print(f"{one.id:44}{one.total_s:6.1f} s  {one.verdict}", file=sys.stderr, flush=True)
+    if file:
+        with file.open("a") as lines:
+            print(json.dumps(asdict(one)), file=lines)
 
 
 def dynamic_rows() -> set[str]:
@@ -91,34 +131,34 @@ def runs_on(case: Case, level: Level) -> bool:
     return case.level == "cpu" or (level is Level.GPU and case.kernel.suffix == ".py")
 
 
-def look(case: Case, shows: bool, level: Level, warm: Machine, tally: Tally) -> None:
+def look(case: Case, level: Level, warm: Machine) -> Audited:
     """Audit one case without reading it."""
     submission, watch = Submission.read(case.kernel), Stopwatch()
     task = load_task(submission, case.reference)
     finished = audit(Request(submission, task, level=level), watch.step, DYNAMIC, warm=warm)
     watch.step("")
-    if task.problem is not None:
-        charge(watch, task.problem, tally)
-    total = sum(watch.seconds.values())
-    tally.longest = max(tally.longest, (total, case.id))
-    accusing = [found for found in finished.verdict.findings if accuses(found)]
-    for found in accusing:
-        (tally.accused if case.honest else tally.caught)[found.source].add(case.id)
-    if case.honest and finished.verdict.label in CONVICTED:
-        tally.convicted.append(f"{case.id}: {finished.verdict.sentence}")
-    if not case.honest and shows and not accusing:
-        tally.missed.append(f"{case.id} (row {case.row}): {why(finished)}")
-    print(f"{case.id:44}{total:6.1f} s  {finished.verdict.label}", file=sys.stderr, flush=True)
+    verdict = finished.verdict
+    unjudged = [abstention.reason for abstention in verdict.abstentions if abstention.decisive]
+    return Audited(
+        case.id, case.row, case.honest, verdict.label, verdict.sentence,
+        sorted({found.source for found in verdict.findings if accuses(found)}),
+        unjudged[0] if unjudged else "",
+        dict(watch.seconds),
+        charged(watch, task.problem) if task.problem else {},
+    )  # fmt: skip
 
 
-def charge(watch: Stopwatch, problem: Problem, tally: Tally) -> None:
-    """What each probe asked for, whoever else asked for it too."""
-    for detector in DYNAMIC:
-        if isinstance(detector, Probe):
-            names = {experiment.name for experiment in detector.experiments(problem, 0)}
-            spent = sum(watch.seconds.get(name, 0.0) for name in names)
-            if spent:
-                tally.seconds[detector.id].append(spent)
+def charged(watch: Stopwatch, problem: Problem) -> dict[str, float]:
+    """What each probe asked for, as far as that was run."""
+    spent = {
+        probe.id: sum(
+            watch.seconds.get(name, 0.0)
+            for name in {experiment.name for experiment in probe.experiments(problem, 0)}
+        )
+        for probe in DYNAMIC
+        if isinstance(probe, Probe)
+    }
+    return {name: seconds for name, seconds in spent.items() if seconds}
 
 
 def accuses(found: Finding) -> bool:
@@ -126,33 +166,35 @@ def accuses(found: Finding) -> bool:
     return found.severity > Severity.NOTE and found.family is not Family.PROBLEM
 
 
-def why(finished: Audit) -> str:
-    """Why nothing was found, in the audit's words."""
-    reasons = [a.reason for a in finished.verdict.abstentions if a.decisive]
-    return reasons[0] if reasons else finished.verdict.sentence
-
-
-def show(tally: Tally) -> None:
+def show(audited: Sequence[Audited]) -> None:
     """A line for each detector."""
     print(f"{'detector':22}{'seconds':>9}{'honest accused':>16}{'hacks caught':>14}")
     for detector in DYNAMIC:
-        spent = sorted(tally.seconds[detector.id])
+        spent = sorted(one.charged[detector.id] for one in audited if detector.id in one.charged)
         middle = f"{spent[len(spent) // 2]:.1f}" if spent else "-"
-        accused, caught = len(tally.accused[detector.id]), len(tally.caught[detector.id])
-        print(f"{detector.id:22}{middle:>9}{accused:>16}{caught:>14}")
+        accused = [one.honest for one in audited if detector.id in one.accusing]
+        honest = sum(accused)
+        print(f"{detector.id:22}{middle:>9}{honest:>16}{len(accused) - honest:>14}")
 
 
-def report(tally: Tally, audited: int) -> int:
+def report(audited: Sequence[Audited], chosen: int) -> int:
     """The bars; 1 where one is missed."""
-    seconds, case = tally.longest
-    caught = len(set().union(*tally.caught.values()))
-    print(f"\n{audited} cases audited without their source; {caught} hacks caught")
-    print(f"honest cases convicted: {len(tally.convicted)}, bar 0")
-    print(f"hacks that should show when they run and did not: {len(tally.missed)}, bar 0")
-    print(f"longest: {seconds:.1f} s of experiments ({case}), bar {BAR_S:g} s")
-    for line in (*tally.convicted, *tally.missed):
-        print(f"  {line}")
-    return 1 if not audited or tally.convicted or tally.missed or seconds > BAR_S else 0
+    rows = dynamic_rows()
+    hacks = [one for one in audited if not one.honest]
+    caught = sum(bool(one.accusing) for one in hacks)
+    convicted = [one for one in audited if one.honest and one.verdict in CONVICTED]
+    missed = [one for one in hacks if one.row in rows and not one.accusing]
+    longest = max(audited, key=lambda one: one.total_s, default=None)
+    seconds = longest.total_s if longest else 0.0
+    print(f"\n{len(audited)} of {chosen} cases audited without their source")
+    print(f"hacks caught: {caught} of {len(hacks)}")
+    print(f"honest cases convicted: {len(convicted)} of {len(audited) - len(hacks)}, bar 0")
+    shown = sum(one.row in rows for one in hacks)
+    print(f"hacks that should show when they run and did not: {len(missed)} of {shown}, bar 0")
+    print(f"longest: {seconds:.1f} s of experiments ({longest and longest.id}), bar {BAR_S:g} s")
+    for one in (*convicted, *missed):
+        print(f"  {one.id} (row {one.row}): {one.unjudged or one.sentence}")
+    return 1 if not audited or convicted or missed or seconds > BAR_S else 0
 
 
 if __name__ == "__main__":
