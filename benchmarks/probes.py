@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from integrity.audit import Audit, audit
+from integrity.audit import audit
 from integrity.corpora import Case, cases
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Probe
