@@ -13,7 +13,9 @@ _NEEDS_DEVICE = ("CUDA", "NVIDIA", "HIP", "cuda", "0 active drivers")
 class WorkerDeath:
     """Every worker finishes its calls. One that does not is broken, or left early on purpose.
 
-    A kernel that needs a device which is not there is neither: that is an abstention.
+    A kernel that needs a device which is not there is neither: that is an abstention. So is a death
+    while the device was recorded: that process is CUPTI's too, for which no submission answers, and
+    the same calls are made elsewhere.
 
     Known misses: a submission that hides its crash until the harness's own input comes.
 
@@ -27,7 +29,7 @@ class WorkerDeath:
         deaths: list[tuple[Death, bool]] = []
         for run in evidence.every_run():
             # Jittered values may be none that a kernel has to take; `input-jitter` weighs those.
-            death = run.death_of(Role.SUBMISSION)
+            death = None if run.experiment.recorded else run.death_of(Role.SUBMISSION)
             if death and (not death.call or _is_plain(run, death.call)):
                 deaths.append((death, "device" in run.facts))
         for death, had_device in deaths[:1]:

@@ -52,6 +52,9 @@ def record(
     )
     if request.level is not Level.GPU:
         wanted = [each for each in wanted if not each.recorded]  # there is no device
+    unrecorded = _unrecorded(wanted)
+    evidence = replace(evidence, skipped=unrecorded)
+    wanted = [each for each in wanted if each.name not in unrecorded]
     budget = Budget(request.budget_s)
     worth = information(detectors, problem, request.seed or 0)
     wanted = budget.in_order(wanted, worth)
@@ -72,6 +75,13 @@ def experiments(
             for experiment in detector.experiments(problem, seed):
                 wanted.setdefault(experiment.name, experiment)
     return tuple(wanted.values())
+
+
+def _unrecorded(wanted: Sequence[Experiment]) -> dict[str, str]:
+    """The experiments in which nothing would be recorded here, and why."""
+    from integrity.supervision.recording import missing
+
+    return {each.name: missing() for each in wanted if each.recorded and missing()}
 
 
 def _runnable(request: Request) -> tuple[Problem | None, str]:
@@ -175,7 +185,7 @@ def _run_all(
         if _compiles(request):
             evidence = _compiled(bench, evidence, progress)
         runs: dict[str, Run] = {}
-        skipped: dict[str, str] = {}
+        skipped = dict(evidence.skipped)
         for experiment in _worth_running(request, wanted, proven, budget, runs, skipped):
             progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
             start = time.monotonic()
@@ -208,7 +218,11 @@ def _worth_running(
     for experiment in wanted:
         if experiment.timed and not untimed:
             untimed = proven(runs)
-        promised = (run for name, run in runs.items() if not name.startswith(UNDECLARED))
+        promised = (
+            run
+            for name, run in runs.items()
+            if not name.startswith(UNDECLARED) and not run.experiment.recorded
+        )
         death = next((run.death_of(Role.SUBMISSION) for run in promised), None)
         if death and death.call in (None, 0) and experiment.roles:
             skipped[experiment.name] = f"the submission {death.how} in its first experiment"

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from integrity.detectors import DETECTORS
+from integrity.claims import claims
+from integrity.detectors import DETECTORS, device_work
 from integrity.detectors.batches import Batches
 from integrity.detectors.call_sites import CallSites
 from integrity.detectors.clock_agreement import ClockAgreement
@@ -23,6 +24,7 @@ from integrity.detectors.output_memory import OutputMemory
 from integrity.detectors.pointers import Pointers
 from integrity.detectors.precision import Precision
 from integrity.detectors.repeated_values import RepeatedValues
+from integrity.detectors.silenced_recorder import SilencedRecorder
 from integrity.detectors.speedup import Speedup
 from integrity.detectors.trivial_submissions import TrivialSubmissions
 from integrity.detectors.worker_death import WorkerDeath
@@ -252,6 +254,40 @@ def test_an_error_like_fast_maths_is_honest() -> None:
 def test_a_death_is_told_apart_by_how_it_died(how: str, code: int | None, expected: str) -> None:
     death = Death(Role.SUBMISSION, 2, how, code)
     assert ids(WorkerDeath(), fresh(result(0), deaths=(death,))) == [expected]
+
+
+@pytest.mark.parametrize("call", [None, 0, 3])
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ("was killed by SIGSEGV", None),
+        ("raised AttributeError: no MEMORY2", None),
+        ("timed out after 20 s", None),
+        ("faulted on the device: an illegal address", None),
+        ("left the process with exit status 0", 0),
+    ],
+)
+def test_who_dies_only_beside_the_recorder_is_not_accused(
+    how: str, code: int | None, call: int | None
+) -> None:
+    death = Death(Role.SUBMISSION, call, how, code)
+    recorded = Run(device_work.EXPERIMENT, (), (death,), {"device": "NVIDIA H200"})
+    lived = fresh(result(0))
+    both = replace(lived, runs={**lived.runs, device_work.EXPERIMENT.name: recorded})
+    found, abstained = claims(both, [WorkerDeath(), SilencedRecorder()])
+    assert found == []
+    assert [each.reason for each in abstained] == [
+        "a worker died before it could tell what its device did"
+    ]
+
+
+def test_who_dies_beside_the_recorder_and_elsewhere_is() -> None:
+    death = Death(Role.SUBMISSION, 1, "was killed by SIGSEGV")
+    died = fresh(result(0), deaths=(death,))
+    recorded = Run(device_work.EXPERIMENT, (), (death,))
+    both = replace(died, runs={**died.runs, device_work.EXPERIMENT.name: recorded})
+    [found] = WorkerDeath().detect(both)
+    assert (found.id, found.measured["deaths"]) == ("crash", 1)
 
 
 def test_a_kernel_that_needs_a_gpu_is_an_abstention() -> None:

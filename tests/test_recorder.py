@@ -1,18 +1,30 @@
 """A device recorded through CUPTI, played at the module's API; and what is read out of it."""
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from types import SimpleNamespace
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from supervised import REFERENCE
 
+from integrity.detectors import device_work
+from integrity.detectors.silenced_recorder import SilencedRecorder
 from integrity.device_trace import DeviceTrace, Kind
+from integrity.harness import load_task
+from integrity.recording import record
+from integrity.request import Isolation, Level, Request
+from integrity.submission import Submission
+from integrity.supervision.machine import machine
 from integrity.supervision.recording import parse
-from integrity.worker.recorder import CANARY, Recorder, Unavailable, cupti
+from integrity.worker.recorder import CANARY, Recorder, Unavailable, cupti, missing
 
 GRIDS = (300, 301, 777, 400)
 
@@ -263,9 +275,41 @@ def test_a_cupti_that_records_no_kernels_is_unavailable() -> None:
         Recorder(FakeCupti(refuses=["CONCURRENT_KERNEL"]), lambda blocks: None, GRIDS)
 
 
+def test_a_cupti_that_is_not_installed_is_known_without_importing_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupti", None)
+    assert missing() == ("cupti-python is not installed; pip install 'kernel-integrity[recorder]'")
+    there = ModuleType("cupti")
+    there.__spec__ = ModuleSpec("cupti", None)
+    monkeypatch.setitem(sys.modules, "cupti", there)
+    assert missing() == ""
+
+
+def test_an_experiment_in_which_nothing_would_be_recorded_is_not_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupti", None)
+    (tmp_path / "reference.py").write_text(REFERENCE)
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("def kernel(x): return 2 * x + 1\n")
+    submission = Submission.read(kernel)
+    task = load_task(submission, tmp_path / "reference.py")
+    asked = Request(submission, task, level=Level.GPU)
+    with machine(Level.CPU, Isolation.AUTO) as warm:
+        evidence, _ = record(asked, [SilencedRecorder()], warm=warm)
+    assert evidence.runs == {}
+    assert evidence.skipped == {device_work.EXPERIMENT.name: missing()}
+
+
+def test_the_supervisors_side_of_the_recorder_imports_no_torch() -> None:
+    code = "import sys, integrity.supervision.recording; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_without_cupti_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "cupti.cupti", None)
-    with pytest.raises(Unavailable, match=r"pip install 'kernel-integrity\[cuda\]'"):
+    monkeypatch.setitem(sys.modules, "cupti.cupti", None)
+    with pytest.raises(Unavailable, match=r"pip install 'kernel-integrity\[recorder\]'"):
         cupti()
 
 

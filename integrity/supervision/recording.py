@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from integrity.device_trace import DeviceTrace, Kind, Record, Window
-from integrity.worker.recorder import CANARY
+from integrity.worker.recorder import CANARY, missing
+
+__all__ = ["missing", "parse"]
 
 _MOST, _LONGEST = 4_000, 200
 _SHORT, _LONG = 9, 17

@@ -13,7 +13,7 @@ from cuda.bindings import driver
 from integrity.worker import loading, recorder, serve, tensors, wire
 from integrity.worker.canary import Canary
 from integrity.worker.gate_words import DONE, GATE
-from integrity.worker.lending import LENDABLE, POSIX, DriverError, Lender, checked
+from integrity.worker.lending import LENDABLE, POSIX, Lender, checked
 from integrity.worker.whereabouts import Whereabouts
 
 _DEVICE = driver.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
@@ -95,8 +95,8 @@ class CudaWorker(serve.Worker):
             try:
                 launch = Canary().launch
                 self._recorder = recorder.Recorder(recorder.cupti(), launch, grids)
-            except (recorder.Unavailable, DriverError) as reason:
-                self._unrecorded = str(reason)
+            except Exception as reason:  # another CUPTI may lack what the binding names
+                self._unrecorded = f"{type(reason).__name__}: {reason}"
         answer = super()._load(message, descriptors)
         if self._recorder:
             self._kernel = self._recorder.around(self._kernel)

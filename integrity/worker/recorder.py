@@ -6,10 +6,12 @@ grids whose sizes the supervisor draws, show whether it still sees.
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from integrity.worker import loading, wire
+if TYPE_CHECKING:  # they import torch, and the supervisor imports this
+    from integrity.worker import loading, wire
 
 CANARY = "integrity_canary"
 _BUFFER_BYTES = 8 << 20
@@ -17,6 +19,8 @@ _MOST = 4_000
 _LONGEST = 200
 _FORCED = 1
 """Flush buffers that are not full, too."""
+
+_WANTED_BY = "pip install 'kernel-integrity[recorder]'"
 
 _NEEDED = ("CONCURRENT_KERNEL", "MEMCPY", "MEMCPY2", "MEMSET")
 _WANTED = ("MEMORY2", "SYNCHRONIZATION", "CUDA_EVENT", "MODULE")
@@ -67,7 +71,7 @@ class Recorder:
             if len(self._rows) < _MOST or row[1] == CANARY:  # too much is not the same as silence
                 self._rows.append(row)
 
-    def around(self, kernel: loading.Kernel) -> loading.Kernel:
+    def around(self, kernel: "loading.Kernel") -> "loading.Kernel":
         """The same kernel, between two canaries for as long as there are grids for them."""
 
         def recorded(inputs: Any) -> Any:
@@ -81,10 +85,17 @@ class Recorder:
 
         return recorded
 
-    def report(self) -> wire.Message:
+    def report(self) -> "wire.Message":
         """What was recorded, as it goes over the wire."""
         self._cupti.activity_flush_all(_FORCED)
         return {"rows": self._rows, "seen": self._seen, "refused": self._refused}
+
+
+def missing() -> str:
+    """Why nothing can be recorded, as far as that is known without importing anything; or empty."""
+    return (
+        "" if importlib.util.find_spec("cupti") else f"cupti-python is not installed; {_WANTED_BY}"
+    )
 
 
 def cupti() -> Any:
@@ -96,8 +107,7 @@ def cupti() -> Any:
     try:
         return importlib.import_module("cupti.cupti")
     except (ImportError, OSError, RuntimeError) as error:
-        wanted = "pip install 'kernel-integrity[cuda]'"
-        raise Unavailable(f"cupti-python can't be imported ({error}); {wanted}") from error
+        raise Unavailable(f"cupti-python can't be imported ({error}); {_WANTED_BY}") from error
 
 
 def _forms(cupti: Any) -> dict[int, Callable[[Any], list[Any]]]:
