@@ -1,13 +1,16 @@
 """What the compiled kernels do that the source does not show."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from integrity.compiled import Compilation, CompiledKernel, Mma
+from integrity.detectors import framework
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.harness.device import has_gpu_code
 from integrity.policy import Precision
+from integrity.run import Role
 
 _SHARED_BYTES = {
     "sm_80": 163 * 1024, "sm_86": 99 * 1024, "sm_90": 227 * 1024, "sm_100": 227 * 1024,
@@ -37,6 +40,9 @@ class CompiledCode:
     Doubt speaks for the submission: the parsers count what they do not understand as a load and as
     a store, and an input that host code may read counts as read.
 
+    Where nothing was compiled ahead, what a worker was seen launching on a device counts. No
+    recording of one is checked in yet: it is believed with medium confidence at most.
+
     Known misses: kernels built with words that the text test does not know; a submission that sees
     through the pretended GPU, or forges the worker's answer; a load whose value is multiplied by 0.
 
@@ -48,12 +54,20 @@ class CompiledCode:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         compilation = evidence.compilation
+        if compilation is None and (launched := _launched(evidence)):
+            return [
+                replace(each, confidence=min(each.confidence, Confidence.MEDIUM))
+                for each in self._read(launched, evidence)
+            ]
         if compilation is None:
             if evidence.unrun or has_gpu_code(evidence.submission.text):
                 raise CannotJudge(evidence.unrun or "its GPU kernels were not compiled")
             return []  # there is nothing to compile
         if compilation.unavailable:
             raise CannotJudge(compilation.unavailable)
+        return self._read(compilation, evidence)
+
+    def _read(self, compilation: Compilation, evidence: Evidence) -> list[Finding]:
         return [
             *self._stores(compilation),
             *self._loads(compilation),
@@ -186,6 +200,13 @@ class CompiledCode:
                 shared_bytes=known[over[0]][0], limit_bytes=known[over[0]][1],
                 targets=len(known), targets_over=len(over),
             )  # fmt: skip
+
+
+def _launched(evidence: Evidence) -> Compilation | None:
+    """What the submission's worker launched on a device; None where that is not known."""
+    run = evidence.runs.get(framework.EXPERIMENT.name)
+    trace = run.traces.get(Role.SUBMISSION) if run else None
+    return trace.compilation if trace else None
 
 
 def _narrow(kernel: CompiledKernel) -> list[Mma]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from integrity.compiled import Compilation
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -42,6 +44,9 @@ class Trace:
 
     deferred: int = 0
     """Outputs whose bytes changed when they were read, just after they had been returned."""
+
+    compilation: Compilation | None = None
+    """The Triton kernels that its latest call launched, as compiled for the device at hand."""
 
     complete: bool = True
     """Whether it shows the operator that was slipped in with every call, as often as it was."""

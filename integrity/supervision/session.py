@@ -67,6 +67,10 @@ class Session:
         self._gate = device.gate()
         self._spec = oracle.spec
         self._read_only = read_only
+        self._dtypes = (
+            [tensor.dtype for tensor in oracle.inputs],
+            [str(layout["dtype"]) for layout in oracle.weights.values()],
+        )
         self._layouts = (oracle.inputs, oracle.outputs, slots)
         self._allocate()
         self._number = 0
@@ -243,7 +247,7 @@ class Session:
         """What its framework did, as it says; an incomplete one where it says nothing."""
         self._tree.thaw()
         try:
-            return tracing.parse(self._worker.ask({"do": "trace"}, _TRACE_S))
+            return tracing.parse(self._worker.ask({"do": "trace"}, _TRACE_S), *self._dtypes)
         except (WorkerRaised, WorkerDied):
             return Trace(complete=False)
 

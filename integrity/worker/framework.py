@@ -12,6 +12,7 @@ import torch
 import torch.utils._python_dispatch as dispatch
 
 from integrity.worker import loading, relied_on, tensors, wire
+from integrity.worker.launched import Launched
 from integrity.worker.origins import Origins
 
 _CALLS = 4
@@ -27,9 +28,11 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._canary = canary
         self._library_answers = 0
         self._origins = Origins()
+        self._launched = Launched()
         self._canaries = 0
         self._calls = 0
         self._seen: dict[str, list[int]] = {}
+        self._outputs: list[str] = []
         self._changed: list[torch.Tensor] = []
         self._before = relied_on.callables()
         self._switches = _switches()
@@ -59,12 +62,13 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return kernel(inputs)
             self._calls += 1
             self._origins = Origins()
-            with self:
+            with self._launched.noting(), self:
                 torch.empty(self._canary)
                 returned = kernel(inputs)
                 torch.empty(self._canary)
             outputs = _tensors(returned)
             self._changed += [each for o in outputs for each in _changes_when_read(o)]
+            self._outputs = [str(each.dtype).removeprefix("torch.") for each in outputs]
             self._library_answers += bool(outputs) and all(map(self._origins.library, outputs))
             return returned
 
@@ -87,6 +91,8 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
             "deferred": sum(map(bool, self._changed)),
             "canaries": self._canaries,
             "calls": self._calls,
+            "kernels": self._launched.report(),
+            "outputs": self._outputs,
         }
 
 

@@ -161,20 +161,13 @@ class Launches:
             record["programs"] = max(record["programs"], programs)
 
     def _record(self, number: int, fn: Any, kernel: Any) -> Record:
-        return {
+        record = record_of(fn, kernel, _target(number))
+        return record | {
             "kernel": kernel,  # kept, since its id is the key
             "function": fn,
             "device": number,
-            "name": _named(fn),
-            "language": "triton",
-            "target": _target(number),
-            "parameters": [
-                {"name": str(name), "type": str(kind), "inputs": []}
-                for name, kind in kernel.src.signature.items()
-                if str(kind) != "constexpr"
-            ],
             "programs": 0,
-            "ir": self._text(kernel.asm.get("ttir") or ""),
+            "ir": self._text(record["ir"]),
         }
 
     def assemble(self, seconds: float) -> Record:
@@ -220,6 +213,21 @@ class Launches:
             {key: value for key, value in record.items() if key in kept}
             for record in self._records.values()
         ]
+
+
+def record_of(fn: Any, kernel: Any, target: str) -> Record:
+    """What is told of any compiled kernel."""
+    return {
+        "name": _named(fn),
+        "language": "triton",
+        "target": target,
+        "parameters": [
+            {"name": str(name), "type": str(kind), "inputs": []}
+            for name, kind in kernel.src.signature.items()
+            if str(kind) != "constexpr"
+        ],
+        "ir": kernel.asm.get("ttir") or "",
+    }
 
 
 def _end_early(device: Device) -> None:
