@@ -36,6 +36,7 @@ from integrity.detectors.spin import Spin
 from integrity.detectors.static import Static
 from integrity.detectors.stochastic_output import StochasticOutput
 from integrity.detectors.surroundings import Surroundings
+from integrity.detectors.timer_event import TimerEvent
 from integrity.detectors.trivial_submissions import TrivialSubmissions
 from integrity.detectors.vendor_kernels import VendorKernels
 from integrity.detectors.worker_death import WorkerDeath
@@ -65,6 +66,7 @@ DETECTORS: tuple[Detector, ...] = (
     VendorKernels(),
     LaunchSignature(),
     HostOffload(),
+    TimerEvent(),
     TrivialSubmissions(),
     Speedup(),
     PhysicsFloor(),

@@ -13,12 +13,13 @@ from integrity.run import CallResult, Experiment, Role, Run
 class Ablation:
     """Without the kernels that it launches, its output is another.
 
-    In one call on fresh inputs, Triton kernels, functions of its own libraries and of extensions do
-    nothing. An output that is right all the same was computed elsewhere: the kernels are a decoy.
+    In one call on fresh inputs, Triton's and CuPy's kernels, functions of its own libraries and of
+    extensions do nothing. An output that is right all the same was computed elsewhere: the kernels
+    are a decoy.
 
-    Known misses: kernels that are launched in other ways (CuPy, a compiled Triton kernel by
-    itself); a submission that sees that its kernels are gone. It runs in the submission's process,
-    and so can incriminate only.
+    Known misses: kernels that are launched in other ways (a compiled Triton kernel by itself); a
+    submission that sees that its kernels are gone. It runs in the submission's process, and so can
+    incriminate only.
 
     Source: PROBES C9; TAXONOMY G3, G8. Gold gate: the reference's answer to these inputs is not the
     one before, and its own kernels, if any, are missed too.

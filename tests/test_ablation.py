@@ -1,6 +1,9 @@
 """Probe C9: what an output is worth without the kernels that are said to compute it."""
 
+import sys
 from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 import pytest
 from supervised import bench
@@ -109,3 +112,64 @@ def test_a_kernel_whose_absence_is_fatal_is_no_decoy_and_not_broken(zygote: Zygo
 
 def test_a_submission_without_kernels_of_its_own_has_none_to_miss(zygote: Zygote) -> None:
     assert ids(Ablation(), watched(zygote, "def kernel(x): return 2 * x + 1")) == []
+
+
+class RawKernel:
+    """As CuPy's, for a kernel that doubles and adds one."""
+
+    def __init__(self, source: str, name: str) -> None:
+        self.name = name
+
+    def __call__(self, grid: Any, block: Any, args: Any) -> None:
+        args[1].copy_(2 * args[0] + 1)
+
+
+class RawModule:
+    """As CuPy's, with such kernels."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def get_function(self, name: str) -> RawKernel:
+        return RawKernel(self.code, name)
+
+
+@pytest.fixture
+def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module with CuPy's interface, as `Ablation` finds it in a worker."""
+    module: Any = ModuleType("cupy")
+    module.RawKernel, module.RawModule = RawKernel, RawModule
+    module.ElementwiseKernel = module.ReductionKernel = RawKernel
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda cupy: cupy.RawKernel("source", "affine"),
+        lambda cupy: cupy.RawModule(code="source").get_function("affine"),
+    ],
+    ids=["kernel", "module"],
+)
+def test_kernels_of_cupy_do_nothing_while_they_are_silent(cupy: Any, make: Any) -> None:
+    import torch
+
+    from integrity.worker import ablation
+
+    taken_out = ablation.Ablation({"kernel": "import cupy"})
+    affine, x, y = make(cupy), torch.ones(4), torch.zeros(4)
+    assert affine.name == "affine"
+    with taken_out.silenced():
+        affine((1,), (4,), (x, y))
+    assert (taken_out.launches, y.tolist()) == (1, [0.0] * 4)
+    affine((1,), (4,), (x, y))
+    assert (taken_out.launches, y.tolist()) == (1, [3.0] * 4)
+
+
+def test_a_submission_without_cupy_finds_cupy_as_it_was(cupy: Any) -> None:
+    from integrity.worker import ablation
+
+    made = cupy.RawKernel
+    ablation.Ablation({"kernel": "import torch"})
+    assert cupy.RawKernel is made

@@ -16,17 +16,19 @@ from integrity.detectors.host_offload import HostOffload
 from integrity.detectors.launch_signature import LaunchSignature
 from integrity.detectors.off_stream import OffStream
 from integrity.detectors.silenced_recorder import SilencedRecorder
+from integrity.detectors.timer_event import TimerEvent
 from integrity.detectors.vendor_kernels import VendorKernels
 from integrity.device_trace import DeviceTrace, Kind, Record, Window
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
+from integrity.finding import Confidence
 from integrity.policy import GENERATOR, Policy
 from integrity.run import Role, Run
 from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
 CALLS = len(device_work.EXPERIMENT.calls)
-READERS = [OffStream(), VendorKernels(), LaunchSignature(), HostOffload()]
+READERS = [OffStream(), VendorKernels(), LaunchSignature(), HostOffload(), TimerEvent()]
 OWN = Record(Kind.KERNEL, "mine", grid=(8, 1, 1), block=(128, 1, 1))
 ATEN = "_ZN2at6native29vectorized_elementwise_kernelILi4ENS0_11FillFunctorIfEE"
 NVJET = "nvjet_tst_128x64_64x9_1x2_h_bz_NNT"
@@ -69,7 +71,7 @@ def found(detector: Detector, *made: Any, **named: Any) -> list[str]:
 
 def test_an_honest_kernel_is_accused_of_nothing() -> None:
     honest = every_call(OWN)
-    assert [found(detector, honest) for detector in (*READERS, SilencedRecorder())] == [[]] * 5
+    assert [found(detector, honest) for detector in (*READERS, SilencedRecorder())] == [[]] * 6
 
 
 def test_a_side_stream_that_is_joined_is_honest() -> None:
@@ -180,6 +182,38 @@ def test_a_kernel_that_tunes_itself_in_its_first_calls_is_honest() -> None:
 def test_launches_may_change_where_the_references_do() -> None:
     changing = trace(*[[OWN]] * (CALLS - 1), [OWN, OWN])
     assert found(LaunchSignature(), changing, changing) == []
+
+
+def events(*names: str) -> list[Record]:
+    return [Record(Kind.EVENT, name) for name in names]
+
+
+def timed_by(inside: dict[str, list[str]]) -> DeviceTrace:
+    """Calls between two events of the worker's, in which other events are recorded."""
+    plain = every_call(OWN)
+    records: list[Record] = []
+    for call, (start, within) in enumerate(inside.items()):
+        records += events(start)
+        records += [replace(each, call=call) for each in (*events(*within), OWN)]
+        records += events(f"end of {start}")
+    return replace(plain, records=tuple(records))
+
+
+def test_a_start_event_that_is_recorded_again_is_a_finding() -> None:
+    again = timed_by({"1": ["1"], "3": ["3"], "5": []})
+    [found_again] = TimerEvent().detect(evidence(again))
+    assert (found_again.id, found_again.measured) == ("start-recorded-again", {"calls": 2})
+    assert found_again.confidence is Confidence.MEDIUM
+
+
+@pytest.mark.parametrize("within", [[], ["7"], ["7", "7"], ["end of 1"]])
+def test_events_of_its_own_may_be_recorded_as_often_as_it_likes(within: list[str]) -> None:
+    assert found(TimerEvent(), timed_by({"1": within, "3": within})) == []
+
+
+def test_a_start_event_that_the_reference_records_again_too_is_the_workers() -> None:
+    both = timed_by({"1": ["1"]})
+    assert found(TimerEvent(), both, both) == []
 
 
 def copies(down: int, up: int) -> DeviceTrace:

@@ -1,8 +1,10 @@
 """Torch watched from inside the worker: what ran, what was replaced, who computed the answer."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -157,6 +159,22 @@ def test_a_switched_setting_is_named(zygote: Zygote) -> None:
     assert "TF32 in matmul: False, then True" in claim
 
 
+def test_l2_that_is_set_aside_on_a_device_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_aside = [0, 30 << 20]
+    driver = SimpleNamespace(
+        CUlimit=SimpleNamespace(CU_LIMIT_PERSISTING_L2_CACHE_SIZE=6),
+        cuCtxGetLimit=lambda limit: (0, set_aside.pop(0)) if limit == 6 else (1, None),
+    )
+    monkeypatch.setitem(sys.modules, "cuda", ModuleType("cuda"))
+    monkeypatch.setitem(sys.modules, "cuda.bindings", cast(Any, SimpleNamespace(driver=driver)))
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    from integrity.worker.framework import Watch
+
+    assert Watch(10_007).report()["switched"] == [
+        "bytes of L2 set aside for persisting lines: 0, then 31457280"
+    ]
+
+
 def test_an_honest_kernel_leaves_everything_as_it_was(zygote: Zygote) -> None:
     kernel = C_KERNEL + "def kernel(x): return own(x, torch.empty_like(x))"
     evidence = watched(zygote, kernel)
@@ -267,6 +285,7 @@ words = st.recursive(
 fields = st.fixed_dictionaries({
     "operations": words, "replaced": words, "switched": words, "libraries": words,
     "library_answers": words, "deferred": words, "canaries": words, "calls": words,
+    "kernels": words, "outputs": words,
 })  # fmt: skip
 
 

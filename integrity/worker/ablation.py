@@ -1,7 +1,7 @@
 """Takes the submission's own kernels out of a call, and counts how many launches that were.
 
-Triton kernels, interpreted ones too, functions of libraries that it loaded with ctypes, and those
-of extensions that it built. It shares a process with the submission, which may hide from it.
+Triton kernels, interpreted ones too, CuPy's, functions of libraries that it loaded with ctypes, and
+those of extensions that it built. It shares a process with the submission, which may hide from it.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ _LAUNCHERS = {
     "triton.runtime.interpreter": "InterpretedFunction",
 }
 _BUILDERS = ("load", "load_inline")
+_CUPY = ("RawKernel", "RawModule", "ElementwiseKernel", "ReductionKernel")
 
 
 class Ablation:
@@ -33,6 +34,8 @@ class Ablation:
         self._silent = False
         if any("cpp_extension" in text for text in modules.values()):
             self._watch_builders()
+        if any("cupy" in text for text in modules.values()):
+            self._watch_cupy()
 
     def _watch_builders(self) -> None:
         from torch.utils import cpp_extension
@@ -48,6 +51,21 @@ class Ablation:
             return _Extension(built, self.undone)
 
         return building
+
+    def _watch_cupy(self) -> None:
+        try:
+            import cupy
+        except ImportError:
+            return  # nor can the submission
+        for name in _CUPY:
+            setattr(cupy, name, self._making(getattr(cupy, name)))
+
+    def _making(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **kwargs: _CupyKernel(make(*args, **kwargs), self._unlaunched)
+
+    def _unlaunched(self, launch: Callable[..., Any]) -> Callable[..., Any]:
+        """What launches a kernel, or does nothing while kernels are silent."""
+        return lambda *args, **kwargs: (self._nothing if self._silent else launch)(*args, **kwargs)
 
     @contextlib.contextmanager
     def silenced(self) -> Iterator[None]:
@@ -96,6 +114,23 @@ class _Extension:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._module, name)
         return self._wrap(found) if callable(found) else found
+
+
+class _CupyKernel:
+    """A kernel of CuPy's, or a module of them, that can be silenced."""
+
+    def __init__(self, kernel: Any, wrap: Callable[[Any], Any]) -> None:
+        self._kernel = kernel
+        self._wrap = wrap
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._wrap(self._kernel)(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._kernel, name)
+        if name != "get_function":
+            return found
+        return lambda *args: _CupyKernel(found(*args), self._wrap)
 
 
 def _blank(tensor: torch.Tensor, own: set[int]) -> torch.Tensor:

@@ -120,7 +120,18 @@ _SWITCHES: dict[str, Callable[[], object]] = {
     "cuDNN": lambda: torch.backends.cudnn.enabled,
     "threads": torch.get_num_threads,
     "gradients": torch.is_grad_enabled,
+    "bytes of L2 set aside for persisting lines": lambda: _persisting_l2_bytes(),
 }
+
+
+def _persisting_l2_bytes() -> int:
+    """Of this process's context; 0 where it has none."""
+    if not torch.cuda.is_initialized():
+        return 0
+    from cuda.bindings import driver
+
+    _, size_bytes = driver.cuCtxGetLimit(driver.CUlimit.CU_LIMIT_PERSISTING_L2_CACHE_SIZE)
+    return int(size_bytes or 0)
 
 
 def _changes_when_read(output: torch.Tensor) -> list[torch.Tensor]:
