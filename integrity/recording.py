@@ -166,12 +166,12 @@ def _run_all(
     progress: Progress,
     warm: "Machine | None",
 ) -> tuple[Evidence, str]:
-    from integrity.supervision import peaks, runner
+    from integrity.supervision import building, peaks, runner
 
     with _bench(request, problem, progress, warm) as bench:
         if _compiles_itself(request):
             progress("compiling")
-            runner.build(bench)
+            building.build(bench)
         if _compiles(request):
             evidence = _compiled(bench, evidence, progress)
         runs: dict[str, Run] = {}

@@ -43,10 +43,11 @@ class Worker:
     """One sandboxed process, on the other end of a socket. Everything it says is untrusted."""
 
     def __init__(self, zygote: "Zygote", control: socket.socket, status: int, keeper: int) -> None:
-        self._zygote = zygote
+        self.zygote = zygote
         self.control = control
         self._status = status
-        self._keeper = keeper
+        self.keeper = keeper
+        """0 once it is dead."""
         self.tree = ProcessTree(keeper)
         self.greeting: wire.Message = {}
         self.pid = 0
@@ -100,20 +101,31 @@ class Worker:
 
     def end(self) -> None:
         """Kill it with everything it started. Harmless when it is dead already."""
-        if self._keeper:
-            self._zygote.kill(self._keeper)
-            self._keeper = 0
-            self.control.close()
-            os.close(self._status)
+        end_together([self])
+
+    def forget(self) -> None:
+        """Close the line to it, since it is dead."""
+        self.keeper = 0
+        self.control.close()
+        os.close(self._status)
 
     def _died(self) -> WorkerDied:
-        if not self._keeper:
+        if not self.keeper:
             return WorkerDied("had already ended")
         said = last_words(self._status)
         self.end()
         if "sandbox_error" in said:
             return WorkerDied(f"could not be sandboxed: {said['sandbox_error']}")
         return how_it_died(said.get("status"))
+
+
+def end_together(workers: Sequence[Worker]) -> None:
+    """End them side by side: each takes its time to give a device back."""
+    living = [worker for worker in workers if worker.keeper]
+    if living:
+        living[0].zygote.kill(*(worker.keeper for worker in living))
+    for worker in living:
+        worker.forget()
 
 
 class Zygote:
@@ -258,13 +270,12 @@ class Zygote:
 
     def kill_all(self) -> None:
         """End every worker there is; for when whoever started them is gone."""
-        for keeper in ProcessTree(self._process.pid).children():
-            self.kill(keeper)
+        self.kill(*ProcessTree(self._process.pid).children())
 
-    def kill(self, keeper: int) -> None:
-        """End a worker's whole tree; returns when it is gone."""
+    def kill(self, *keepers: int) -> None:
+        """End these workers' whole trees; returns when they are gone."""
         with contextlib.suppress(wire.WireError, TimeoutError):
-            wire.send(self._ours, {"kill": keeper})
+            wire.send(self._ours, {"kill": keepers})
             wire.receive(self._ours)
 
     def __exit__(
