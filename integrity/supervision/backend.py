@@ -15,6 +15,7 @@ from integrity.run import Run
 from integrity.supervision.buffers import Buffers, Outputs
 from integrity.supervision.memory import Block, HostBlock, Tensor
 from integrity.supervision.returned import Returned
+from integrity.supervision.workers import Zygote
 from integrity.tracers.process import ProcessTree, SchedulerTime, own_clock
 from integrity.worker.gate_page import BEAT, DONE, GATE
 
@@ -155,6 +156,10 @@ class Backend(Protocol):
 
     id: str
 
+    def on(self, zygote: Zygote) -> "Backend":
+        """The same device for another zygote's workers, which nobody times."""
+        ...
+
     def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
         """Do the work with the device at hand."""
         ...
@@ -260,6 +265,9 @@ class CpuBackend:
     widest = 8
     elastic_bytes = 64 * 2**20
     pool = np.random.default_rng().integers(0, 256, 1 << 21, dtype=np.uint8)
+
+    def on(self, zygote: Zygote) -> "CpuBackend":
+        return self
 
     def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
         return work(self)

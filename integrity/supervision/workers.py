@@ -1,6 +1,7 @@
 """Starting, asking, freezing and ending sandboxed workers."""
 
 import contextlib
+import copy
 import os
 import random
 import select
@@ -139,8 +140,8 @@ class Zygote:
             raise BadInput(f"no isolation {isolation!r}; there are {', '.join(ORDERS)}")
         self._asked = isolation
         self._platform = platform
-        self._allowed = sorted(os.sched_getaffinity(0))
-        self._own_core, self._their_cores = _share_out(self._allowed)
+        self.allowed = sorted(os.sched_getaffinity(0))
+        self._own_core, self._their_cores = _share_out(self.allowed)
         self.threads = len(self._their_cores)
         self.isolation = ""
         self.why_not_better = ""
@@ -156,6 +157,7 @@ class Zygote:
             theirs.close()
             self._ours.settimeout(_START_PATIENCE_S)
             wire.receive(self._ours)
+            self._pid = self._process.pid
             self._choose_isolation()
         except BaseException as error:
             self.__exit__(None, None, None)
@@ -256,9 +258,26 @@ class Zygote:
         return worker
 
     @contextlib.contextmanager
+    def fork(self) -> Iterator["Zygote"]:
+        """Another one with the same cache, for what runs beside other work and is not timed."""
+        ours, theirs = socket.socketpair()
+        wire.send(self._ours, {"fork": True}, [theirs.fileno()])
+        theirs.close()
+        other = copy.copy(self)
+        other._pid = int(wire.receive(self._ours)[0]["pid"])
+        other._ours = ours
+        other._own_core = other._their_cores = self.allowed
+        ours.settimeout(_START_PATIENCE_S)
+        try:
+            yield other
+        finally:
+            ours.close()
+            self.kill(other._pid)
+
+    @contextlib.contextmanager
     def unpinned(self) -> Iterator[None]:
         """What is started here may use every core."""
-        os.sched_setaffinity(0, self._allowed)
+        os.sched_setaffinity(0, self.allowed)
         try:
             yield
         finally:
@@ -270,7 +289,7 @@ class Zygote:
 
     def kill_all(self) -> None:
         """End every worker there is; for when whoever started them is gone."""
-        self.kill(*ProcessTree(self._process.pid).children())
+        self.kill(*ProcessTree(self._pid).children())
 
     def kill(self, *keepers: int) -> None:
         """End these workers' whole trees; returns when they are gone."""
@@ -284,7 +303,7 @@ class Zygote:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.sched_setaffinity(0, self._allowed)
+        os.sched_setaffinity(0, self.allowed)
         self._ours.close()
         process = getattr(self, "_process", None)
         if process is not None:

@@ -28,6 +28,10 @@ def main(channel: int, device: str) -> None:
     supervisor = socket.socket(fileno=channel)
     _import_torch(device)
     wire.send(supervisor, {"ready": True})
+    _serve(supervisor)
+
+
+def _serve(supervisor: socket.socket) -> None:
     while True:
         try:
             request, descriptors = wire.receive(supervisor)
@@ -37,8 +41,25 @@ def main(channel: int, device: str) -> None:
         if "spawn" in request:
             pid = _spawn(request["spawn"], descriptors)
             wire.send(supervisor, {"pid": pid})
+        elif "fork" in request:
+            wire.send(supervisor, {"pid": _fork(supervisor, descriptors[0])})
         else:
             wire.send(supervisor, {"killed": _kill(request["kill"])})
+
+
+def _fork(supervisor: socket.socket, channel: int) -> int:
+    """Another one like this, which serves that descriptor."""
+    pid = os.fork()
+    if pid:
+        os.close(channel)
+        return pid
+    try:
+        supervisor.close()
+        sandbox.die_with_parent()
+        sandbox.become_subreaper()
+        _serve(socket.socket(fileno=channel))
+    finally:
+        os._exit(0)
 
 
 def _import_torch(device: str) -> None:
