@@ -9,9 +9,12 @@ no wider than +-0.5 % from 100 us on.
 
 import argparse
 import json
+import math
 import os
+import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -30,7 +33,7 @@ from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
 _WARMUPS, _CALLS, _WIDTH = 4, 24, 256
-_BLOCKS, _LIFETIMES = 10, 3
+_BLOCKS, _LIFETIMES, _PARTS = 10, 3, 10
 _AA_WORKLOAD = "matmul bf16 4096"
 
 
@@ -100,32 +103,45 @@ def _bar(us: float, mps: bool) -> float | None:
 
 
 def a_a(mps: bool, repetitions: int) -> dict[str, float]:
-    """The reference against itself, that many times: blocks of three worker lifetimes each."""
-    each = repetitions * _BLOCKS
+    """The reference against itself, that many times, each from blocks of three worker lifetimes.
+
+    No block is used twice. A lifetime serves ten repetitions, each time with two others: starting
+    workers for every repetition alone would take an hour.
+    """
+    lifetimes = _LIFETIMES * math.ceil(repetitions / _PARTS)
+    blocks = _PARTS * _BLOCKS
     roles = (Role.SUBMISSION, Role.CONTROL, Role.NULL)
-    lifetimes = []
+    lived = []
     with Zygote("auto", cuda_platform()) as zygote, CudaBackend(zygote, mps=mps) as backend:
-        for lifetime in range(_LIFETIMES):
+        for lifetime in range(lifetimes):
             asked = Experiment(
                 f"aa-{lifetime}",
-                tuple(Call((Inputs(n),), slot=n % 2) for n in range(_WARMUPS + each)),
+                tuple(Call((Inputs(n),), slot=n % 2) for n in range(_WARMUPS + blocks)),
                 roles, warmups=_WARMUPS, timed=True,
             )  # fmt: skip
-            lifetimes.append(run(bench(zygote, backend, _AA_WORKLOAD), asked))
+            lived.append(run(bench(zygote, backend, _AA_WORKLOAD), asked))
     found = [
-        paired_speedup(
-            [_part(finished, number) for finished in lifetimes], Role.SUBMISSION, Role.CONTROL
-        )
-        for number in range(repetitions)
+        paired_speedup([_part(lived[each], part) for each in own], Role.SUBMISSION, Role.CONTROL)
+        for part, own in _repetitions(lifetimes)
     ]
     covered = sum(estimate.low <= 1 <= estimate.high for estimate in found)
     half = median((estimate.high - estimate.low) / 2 for estimate in found)
     return {
-        "repetitions": repetitions,
-        "covered": covered / repetitions,
+        "lifetimes": lifetimes,
+        "repetitions": len(found),
+        "covered": covered / len(found),
         "half_width": half,
         "ratio": median(estimate.ratio for estimate in found),
     }
+
+
+def _repetitions(lifetimes: int) -> Iterator[tuple[int, list[int]]]:
+    """For each: which part of its lifetimes' blocks, and three lifetimes, in ever other company."""
+    order = random.Random(lifetimes)
+    for part in range(_PARTS):
+        shuffled = order.sample(range(lifetimes), lifetimes)
+        for first in range(0, lifetimes, _LIFETIMES):
+            yield part, shuffled[first : first + _LIFETIMES]
 
 
 def _part(finished: Run, number: int) -> Run:

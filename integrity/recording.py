@@ -174,21 +174,26 @@ def _run_all(
             building.build(bench)
         if _compiles(request):
             evidence = _compiled(bench, evidence, progress)
+
+        def begins(experiment: Experiment) -> None:
+            place = wanted.index(experiment) + 1
+            progress(f"experiment {experiment.name} ({place} of {len(wanted)})")
+
         runs: dict[str, Run] = {}
         skipped: dict[str, str] = {}
         ahead: Mapping[str, Run] = {}
         for experiment in _worth_running(request, wanted, proven, budget, runs, skipped):
-            progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
+            if experiment.name not in ahead:
+                begins(experiment)
             start = time.monotonic()
             try:
                 runs[experiment.name] = ahead.get(experiment.name) or runner.run(bench, experiment)
             except CannotJudge as error:
                 skipped[experiment.name] = str(error)
             budget.book(experiment, time.monotonic() - start)
-            if len(runs) == 1 and not budget.limit_s:  # it lives, so that the others are worth it
+            if experiment is wanted[0] and budget.limit_s is None and _lived(runs, experiment):
                 others = [one for one in wanted[1:] if not one.timed]
-                progress(f"{len(others)} experiments that are not timed, side by side")
-                ahead = lanes.side_by_side(bench, others)
+                ahead = lanes.side_by_side(bench, others, begins)
         if timed := next((run for run in runs.values() if run.experiment.timed), None):
             progress("measuring what this device can do")
             try:
@@ -196,6 +201,10 @@ def _run_all(
             except CannotJudge as error:
                 skipped[peaks.NAME] = str(error)
         return replace(evidence, runs=runs, skipped=skipped), bench.zygote.isolation
+
+
+def _lived(runs: Mapping[str, Run], experiment: Experiment) -> bool:
+    return experiment.name in runs and not runs[experiment.name].deaths
 
 
 def _worth_running(

@@ -14,6 +14,10 @@ from integrity.supervision.lanes import side_by_side
 from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
+
+def quietly(experiment: Experiment) -> None: ...
+
+
 HONEST = "def kernel(x): return x + x + 1"
 EXPERIMENTS = tuple(
     Experiment(f"fresh-{each}", tuple(Call((Inputs(draw),)) for draw in range(2)))
@@ -41,7 +45,7 @@ def digests(made: Run) -> list[str]:
 
 def test_runs_side_by_side_are_those_that_are_made_alone(zygote: Zygote) -> None:
     audit = bench(zygote, HONEST)
-    together = side_by_side(audit, EXPERIMENTS)
+    together = side_by_side(audit, EXPERIMENTS, quietly)
     assert sorted(together) == [experiment.name for experiment in EXPERIMENTS]
     for experiment in EXPERIMENTS:
         assert checks(together[experiment.name]) == [0.0] * 2
@@ -60,20 +64,20 @@ def test_what_dies_beside_others_has_to_be_run_again(zygote: Zygote) -> None:
             return x + x + 1
     """
     longer = Experiment("longer", tuple(Call((Inputs(draw),)) for draw in range(3)))
-    found = side_by_side(bench(zygote, kernel), (*EXPERIMENTS, longer))
+    found = side_by_side(bench(zygote, kernel), (*EXPERIMENTS, longer), quietly)
     assert sorted(found) == [experiment.name for experiment in EXPERIMENTS]
 
 
 def test_what_the_problem_fails_at_has_to_be_run_again(zygote: Zygote) -> None:
     audit = bench(zygote, HONEST, reference="def reference(x): raise ValueError\nmake_inputs = 1")
-    assert side_by_side(audit, EXPERIMENTS) == {}
+    assert side_by_side(audit, EXPERIMENTS, quietly) == {}
 
 
 def test_experiments_on_one_core_wait_for_each_other(zygote: Zygote) -> None:
     with contextlib.ExitStack() as restored:
         restored.callback(setattr, zygote, "allowed", zygote.allowed)
         zygote.allowed = zygote.allowed[:1]
-        assert side_by_side(bench(zygote, HONEST), EXPERIMENTS) == {}
+        assert side_by_side(bench(zygote, HONEST), EXPERIMENTS, quietly) == {}
 
 
 def test_an_interrupt_ends_all_of_them(zygote: Zygote) -> None:
@@ -81,7 +85,7 @@ def test_an_interrupt_ends_all_of_them(zygote: Zygote) -> None:
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(bench(zygote, kernel), EXPERIMENTS)
+        side_by_side(bench(zygote, kernel), EXPERIMENTS, quietly)
 
 
 def test_a_forked_zygote_ends_its_own_workers_only(zygote: Zygote) -> None:

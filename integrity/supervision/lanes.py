@@ -3,7 +3,7 @@
 import contextlib
 import os
 import select
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from integrity.errors import CannotJudge
@@ -17,11 +17,13 @@ _MOST = 4
 """Each holds memory of the device for itself."""
 
 
-def side_by_side(bench: Bench, experiments: Sequence[Experiment]) -> Mapping[str, Run]:
+def side_by_side(
+    bench: Bench, experiments: Sequence[Experiment], begins: Callable[[Experiment], None]
+) -> Mapping[str, Run]:
     """The runs by name, each made by a zygote and in a process of its own.
 
-    Left out is what failed in any way: it may have lacked memory that others held, and has to be
-    run again, alone.
+    `begins` is told of each as it does. Left out is what failed in any way: it may have lacked
+    memory that others held, and has to be run again, alone.
     """
     lanes = min(_MOST, len(bench.zygote.allowed), len(experiments))
     if lanes < 2:
@@ -35,6 +37,7 @@ def side_by_side(bench: Bench, experiments: Sequence[Experiment]) -> Mapping[str
             while waiting or running:
                 while waiting and idle:
                     experiment, zygote = waiting.pop(0), idle.pop()
+                    begins(experiment)
                     running[_begun(bench, experiment, zygote)] = experiment, zygote
                 for ended in select.select(list(running), [], [])[0]:
                     experiment, zygote = running.pop(ended)
