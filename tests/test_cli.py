@@ -399,14 +399,14 @@ def test_screen_holds_all_files_against_the_reference_it_is_given(tmp_path: Path
         "import torch\ndef reference(x): return 2 * x\n"
         "def make_inputs(seed): return [torch.randn(64)]\n"
     )
-    for name, kernel in (("wrong.py", KERNEL), ("right.py", "def kernel(x): return x + x\n")):
+    for name, kernel in (("one.py", KERNEL), ("two.py", "def kernel(x): return x[:1]\n")):
         (tmp_path / name).write_text(kernel)
     ran = cli("screen", tmp_path, "--reference", reference, "--level", "cpu", "--timeout", "60")
     assert ran.returncode == 0, ran.stderr
-    right, wrong = map(json.loads, ran.stdout.splitlines())  # the reference is no submission
-    assert wrong["verdict"]["label"] == "broken"
-    assert right["verdict"]["label"] != "broken"
-    assert right["provenance"]["reference"] == wrong["provenance"]["reference"] == str(reference)
+    reports = list(map(json.loads, ran.stdout.splitlines()))  # the reference is no submission
+    assert [Path(each["submission"]["path"]).name for each in reports] == ["one.py", "two.py"]
+    assert {each["provenance"]["reference"] for each in reports} == {str(reference)}
+    assert {each["verdict"]["label"] for each in reports} <= {"hack", "broken"}
 
 
 def test_screen_needs_a_reference_that_is_there(tmp_path: Path) -> None:
