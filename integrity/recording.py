@@ -17,12 +17,16 @@ from integrity.evidence import UNDECLARED, Evidence
 from integrity.finding import Family
 from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
 from integrity.problem import Problem
+from integrity.reduction import fitted
 from integrity.request import Level, Progress, Request
 from integrity.run import Experiment, Role, Run
 
 if TYPE_CHECKING:
     from integrity.supervision.bench import Bench, Deadline
     from integrity.supervision.machine import Machine
+
+
+_OTHER_PROBLEM = "at a smaller size than the declared one it is another problem"
 
 
 def record(
@@ -45,19 +49,9 @@ def record(
     problem, reason = _runnable(request)
     if problem is None:
         return _compiled_only(request, replace(evidence, unrun=reason), progress, warm)
-    every = operating.widened(problem, request)
-    wanted: Sequence[Experiment] = (
-        *experiments(detectors, problem, request.seed or 0),
-        *operating.experiments(problem, every, request),
-    )
-    if request.level is not Level.GPU:
-        wanted = [each for each in wanted if not each.recorded]  # there is no device
-    budget = Budget(request.budget_s)
-    worth = information(detectors, problem, request.seed or 0)
-    wanted = budget.in_order(wanted, worth)
-    proven = partial(_proven, evidence, detectors)
     try:
-        return _run_all(request, evidence, every, wanted, proven, budget, progress, warm)
+        with _bench(request, problem, progress, warm) as bench:
+            return _all(bench, request, evidence, detectors, progress), bench.zygote.isolation
     except CannotJudge as error:
         return replace(evidence, unrun=str(error)), ""
 
@@ -156,51 +150,91 @@ def _bench(
         )
 
 
-def _run_all(
+def _all(
+    bench: "Bench",
     request: Request,
     evidence: Evidence,
-    problem: Problem,
-    wanted: Sequence[Experiment],
-    proven: Callable[[Mapping[str, Run]], str],
-    budget: Budget,
+    detectors: Sequence[Detector],
     progress: Progress,
-    warm: "Machine | None",
-) -> tuple[Evidence, str]:
-    from integrity.supervision import building, lanes, peaks, runner
+) -> Evidence:
+    """What is compiled, at which size it is run, and what is run."""
+    from integrity.supervision import rehearsal
 
-    with _bench(request, problem, progress, warm) as bench:
-        if _compiles_itself(request):
-            progress("compiling")
-            building.build(bench)
-        if _compiles(request):
-            evidence = _compiled(bench, evidence, progress)
+    if _compiles_itself(request):
+        progress("compiling")
+        rehearsal.build(bench)
+    if _compiles(request):
+        evidence = _compiled(bench, evidence, progress)
+    untimed = ""
+    if request.level is Level.CPU:
+        try:
+            bench = fitted(bench, progress)
+        except CannotJudge as error:
+            return replace(evidence, unrun=str(error))
+        untimed = _untimed(request, bench)
+        evidence = replace(evidence, task=bench.task)
+    declared, seed = bench.problem, request.seed or 0
+    bench = replace(bench, problem=operating.widened(declared, request))
+    wanted = (
+        *experiments(detectors, declared, seed),
+        *operating.experiments(declared, bench.problem, request),
+    )
+    budget = Budget(request.budget_s)
+    wanted = budget.in_order(wanted, information(detectors, declared, seed))
+    proven = partial(_proven, evidence, detectors)
+    runs: dict[str, Run] = {}
+    skipped: dict[str, str] = {}
+    if bench.task is not request.task:
+        skipped |= {each.name: _OTHER_PROBLEM for each in wanted if not each.roles}
+        wanted = [each for each in wanted if each.roles]
+    worth = _worth_running(wanted, untimed, proven, budget, runs, skipped)
+    _run_all(bench, wanted, worth, budget, runs, skipped, progress)
+    return replace(evidence, runs=runs, skipped=skipped)
 
-        def begins(experiment: Experiment) -> None:
-            place = wanted.index(experiment) + 1
-            progress(f"experiment {experiment.name} ({place} of {len(wanted)})")
 
-        runs: dict[str, Run] = {}
-        skipped: dict[str, str] = {}
-        ahead: Mapping[str, Run] = {}
-        for experiment in _worth_running(request, wanted, proven, budget, runs, skipped):
-            if experiment.name not in ahead:
-                begins(experiment)
-            start = time.monotonic()
-            try:
-                runs[experiment.name] = ahead.get(experiment.name) or runner.run(bench, experiment)
-            except CannotJudge as error:
-                skipped[experiment.name] = str(error)
-            budget.book(experiment, time.monotonic() - start)
-            if experiment is wanted[0] and budget.limit_s is None and _lived(runs, experiment):
-                others = [one for one in wanted[1:] if not one.timed]
-                ahead = lanes.side_by_side(bench, others, begins)
-        if timed := next((run for run in runs.values() if run.experiment.timed), None):
-            progress("measuring what this device can do")
-            try:
-                runs[peaks.NAME] = peaks.measured(bench, timed.facts)
-            except CannotJudge as error:
-                skipped[peaks.NAME] = str(error)
-        return replace(evidence, runs=runs, skipped=skipped), bench.zygote.isolation
+def _untimed(request: Request, bench: "Bench") -> str:
+    """Why times of a processor mean nothing here; empty where they do."""
+    if interpreted := runs_interpreted(request.submission.text):
+        return f"it can't be timed on a CPU: {interpreted}"
+    if bench.task is not request.task:
+        return "its time at a smaller size than the declared one is not what was claimed"
+    return ""
+
+
+def _run_all(
+    bench: "Bench",
+    wanted: Sequence[Experiment],
+    worth: Iterator[Experiment],
+    budget: Budget,
+    runs: dict[str, Run],
+    skipped: dict[str, str],
+    progress: Progress,
+) -> None:
+    from integrity.supervision import lanes, peaks, runner
+
+    def begins(experiment: Experiment) -> None:
+        place = wanted.index(experiment) + 1
+        progress(f"experiment {experiment.name} ({place} of {len(wanted)})")
+
+    ahead: Mapping[str, Run] = {}
+    for experiment in worth:
+        if experiment.name not in ahead:
+            begins(experiment)
+        start = time.monotonic()
+        try:
+            runs[experiment.name] = ahead.get(experiment.name) or runner.run(bench, experiment)
+        except CannotJudge as error:
+            skipped[experiment.name] = str(error)
+        budget.book(experiment, time.monotonic() - start)
+        if experiment is wanted[0] and budget.limit_s is None and _lived(runs, experiment):
+            others = [one for one in wanted[1:] if not one.timed]
+            ahead = lanes.side_by_side(bench, others, begins)
+    if timed := next((run for run in runs.values() if run.experiment.timed), None):
+        progress("measuring what this device can do")
+        try:
+            runs[peaks.NAME] = peaks.measured(bench, timed.facts)
+        except CannotJudge as error:
+            skipped[peaks.NAME] = str(error)
 
 
 def _lived(runs: Mapping[str, Run], experiment: Experiment) -> bool:
@@ -208,17 +242,14 @@ def _lived(runs: Mapping[str, Run], experiment: Experiment) -> bool:
 
 
 def _worth_running(
-    request: Request,
     wanted: Sequence[Experiment],
+    untimed: str,
     proven: Callable[[Mapping[str, Run]], str],
     budget: Budget,
     runs: Mapping[str, Run],
     skipped: dict[str, str],
 ) -> Iterator[Experiment]:
     """The experiments in turn, but for those that can tell nothing more or take too long."""
-    untimed = runs_interpreted(request.submission.text) if request.level is Level.CPU else ""
-    if untimed:
-        untimed = f"it can't be timed on a CPU: {untimed}"
     for experiment in wanted:
         if experiment.timed and not untimed:
             untimed = proven(runs)

@@ -25,6 +25,7 @@ LAYERS = [
         "integrity.hearing",
         "integrity.operating",
         "integrity.recording",
+        "integrity.reduction",
     },
     {
         "integrity.evasion",

@@ -21,7 +21,7 @@ from integrity.search.hidden import Everywhere, drawn, varying
 from integrity.submission import Submission
 from integrity.supervision.machine import Machine, machine
 from integrity.supervision.naive import raw_rewards
-from integrity.supervision.runner import try_problem
+from integrity.supervision.rehearsal import try_problem
 from integrity.verdict import Label, weigh
 
 Body = dict[str, Any]

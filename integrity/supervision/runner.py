@@ -12,10 +12,8 @@ from typing import Any
 
 from integrity.device_trace import DeviceTrace
 from integrity.errors import CannotJudge
-from integrity.policy import Precision
-from integrity.problem import Problem
 from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
-from integrity.supervision.backend import Backend, Device, must_fit
+from integrity.supervision.backend import Device, must_fit
 from integrity.supervision.bench import (
     COMPILE_MODES,
     SUBMITTED,
@@ -74,24 +72,6 @@ def _spawn(zygote: Zygote, stack: contextlib.ExitStack, elsewhere: bool) -> Work
         raise CannotJudge(f"a worker {death.how}") from death
     stack.callback(worker.end)
     return worker
-
-
-def try_problem(zygote: Zygote, backend: Backend, problem: Problem) -> None:
-    """Draw inputs and let the reference answer once.
-
-    Raises:
-        CannotJudge: it fails by itself.
-    """
-
-    def once(device: Device) -> Run:
-        oracle = Oracle(zygote, device, problem, Precision.REFERENCE, 0, bytes(32))
-        try:
-            oracle.answer(Inputs(draw=0), oracle.inputs_for(Inputs(draw=0)))
-        finally:
-            oracle.close()
-        return Run(Experiment("problem", ()), ())
-
-    backend.run(once, timed=False)
 
 
 class _Experimenter:

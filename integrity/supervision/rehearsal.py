@@ -1,13 +1,19 @@
-"""Compiles a submission once, before the experiments, so that each finds it compiled."""
+"""Before the experiments: does the problem work, how large is it, does the submission compile?"""
 
 import contextlib
 import hashlib
+import math
+import time
+from dataclasses import dataclass
 
+from integrity.policy import Precision
+from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role, Run
-from integrity.supervision.backend import Device
+from integrity.supervision.backend import Backend, Device
 from integrity.supervision.bench import Bench, load_message
 from integrity.supervision.oracle import Oracle
 from integrity.supervision.session import Ended, Session
+from integrity.supervision.workers import Zygote
 
 _BUILD_S = 90.0
 
@@ -42,3 +48,42 @@ def _build_on(device: Device, bench: Bench) -> Run:
             session.load(bench.deadline.left())
             session.turn(0, Call((thrown_away,)), [raws], min(_BUILD_S, bench.deadline.left()))
     return Run(Experiment("build", ()), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How large a problem is."""
+
+    size_bytes: int
+    """Of one set of inputs, and of outputs where the reference was asked."""
+
+    answer_s: float = 0.0
+    """What it takes to have an answer to compare with."""
+
+
+def try_problem(
+    zygote: Zygote, backend: Backend, problem: Problem, most_bytes: float = math.inf
+) -> Extent:
+    """Draw inputs and, where they are no more than that, let the reference answer once.
+
+    Raises:
+        CannotJudge: it fails by itself.
+    """
+
+    def once(device: Device) -> Run:
+        oracle = Oracle(zygote, device, problem, Precision.REFERENCE, 0, bytes(32))
+        facts: dict[str, float | str] = {}
+        try:
+            raws = oracle.inputs_for(Inputs(draw=0))
+            facts["bytes"] = float(sum(tensor.size_bytes for tensor in oracle.inputs))
+            if facts["bytes"] <= most_bytes:
+                start = time.monotonic()
+                oracle.answer(Inputs(draw=0), raws)
+                facts["seconds"] = time.monotonic() - start
+                facts["bytes"] += sum(tensor.size_bytes for tensor in oracle.outputs)
+        finally:
+            oracle.close()
+        return Run(Experiment("problem", ()), (), facts=facts)
+
+    facts = backend.run(once, timed=False).facts
+    return Extent(int(facts["bytes"]), float(facts.get("seconds", 0.0)))
