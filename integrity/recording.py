@@ -175,7 +175,7 @@ def _all(
         evidence = replace(evidence, task=bench.task)
     declared, seed = bench.problem, request.seed or 0
     bench = replace(bench, problem=operating.widened(declared, request))
-    wanted = (
+    wanted: Sequence[Experiment] = (
         *experiments(detectors, declared, seed),
         *operating.experiments(declared, bench.problem, request),
     )

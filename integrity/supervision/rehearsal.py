@@ -72,18 +72,17 @@ def try_problem(
 
     def once(device: Device) -> Run:
         oracle = Oracle(zygote, device, problem, Precision.REFERENCE, 0, bytes(32))
-        facts: dict[str, float | str] = {}
+        seconds = 0.0
         try:
             raws = oracle.inputs_for(Inputs(draw=0))
-            facts["bytes"] = float(sum(tensor.size_bytes for tensor in oracle.inputs))
-            if facts["bytes"] <= most_bytes:
+            if sum(tensor.size_bytes for tensor in oracle.inputs) <= most_bytes:
                 start = time.monotonic()
                 oracle.answer(Inputs(draw=0), raws)
-                facts["seconds"] = time.monotonic() - start
-                facts["bytes"] += sum(tensor.size_bytes for tensor in oracle.outputs)
+                seconds = time.monotonic() - start
+            size = sum(tensor.size_bytes for tensor in (*oracle.inputs, *oracle.outputs))
         finally:
             oracle.close()
-        return Run(Experiment("problem", ()), (), facts=facts)
+        return Run(Experiment("problem", ()), (), facts={"bytes": size, "seconds": seconds})
 
     facts = backend.run(once, timed=False).facts
-    return Extent(int(facts["bytes"]), float(facts.get("seconds", 0.0)))
+    return Extent(int(facts["bytes"]), float(facts["seconds"]))
