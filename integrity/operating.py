@@ -84,7 +84,8 @@ def _around(problem: Problem) -> Iterator[Workload]:
 def sizes(problem: Problem, most: int = _MOST_SIZES) -> Mapping[str, int]:
     """What the input generator can be asked to vary: its arguments, else its module's constants."""
     tree = ast.parse(problem.sources["reference"])
-    claim = {k: v for k, v in problem.workloads[0].items() if type(v) is int and k != "seed"}
+    given = problem.workloads[0].items()
+    claim = {k: v for k, v in given if type(v) is int and v > 1 and k != "seed"}
     found = claim or _defaults(tree, problem.make_inputs) or _constants(tree)
     return dict(list(found.items())[:most])
 

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from integrity.supervision.machine import Machine
 
 
-_OTHER_PROBLEM = "at a smaller size than the declared one it is another problem"
-
-
 def record(
     request: Request,
     detectors: Sequence[Detector],
@@ -147,6 +144,8 @@ def _bench(
             policy=request.policy,
             secret=(request.seed or 0).to_bytes(32, signed=False),
             deadline=_deadline(request),
+            interpreted=request.level is Level.CPU
+            and bool(runs_interpreted(request.submission.text)),
         )
 
 
@@ -183,13 +182,21 @@ def _all(
     wanted = budget.in_order(wanted, information(detectors, declared, seed))
     proven = partial(_proven, evidence, detectors)
     runs: dict[str, Run] = {}
-    skipped: dict[str, str] = {}
-    if bench.task is not request.task:
-        skipped |= {each.name: _OTHER_PROBLEM for each in wanted if not each.roles}
-        wanted = [each for each in wanted if each.roles]
+    reduced = bench.task is not request.task
+    skipped = {e.name: why for e in wanted if (why := _pointless(e, request.level, reduced))}
+    wanted = [each for each in wanted if each.name not in skipped]
     worth = _worth_running(wanted, untimed, proven, budget, runs, skipped)
     _run_all(bench, wanted, worth, budget, runs, skipped, progress)
     return replace(evidence, runs=runs, skipped=skipped)
+
+
+def _pointless(experiment: Experiment, level: Level, reduced: bool) -> str:
+    """Why it could tell nothing here; empty where it can."""
+    if experiment.recorded and level is not Level.GPU:
+        return "no device does its work here"
+    if reduced and not experiment.roles:
+        return "at a smaller size than the declared one it is another problem"
+    return ""
 
 
 def _untimed(request: Request, bench: "Bench") -> str:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from integrity.errors import CannotJudge
-from integrity.harness.device import runs_interpreted
 from integrity.operating import sizes, spelled
 from integrity.problem import CONSTANT, Problem, Workload
 from integrity.request import Progress
@@ -35,8 +34,8 @@ _LEAST = 8
 _UNKNOWN = 64.0
 """How much too large something is that could not even be tried."""
 
-_MAY_BE_LARGE = 2**18
-"""Elements: where the sizes' product is smaller, nothing has to be tried."""
+_MAY_BE_LARGE = 2**11
+"""Where the sizes' product is smaller, nothing has to be tried; several extents may be one size."""
 
 
 def fitted(bench: "Bench", progress: Progress) -> "Bench":
@@ -78,8 +77,20 @@ def _smaller(bench: "Bench", declared: Problem, excess: float) -> Iterator[Probl
         if left < excess:
             workload, excess = tried.workloads[0], left
         if excess <= 1:
-            yield _at(declared, workload)
+            yield _regrown(bench, _at(declared, workload), name, size)
             return
+
+
+def _regrown(bench: "Bench", problem: Problem, name: str, declared: int) -> Problem:
+    """With the size of that name doubled for as long as it fits: more than one extent may hang on
+    it."""
+    size = int(problem.workloads[0][name])
+    while (size := 2 * size) < declared:
+        larger = _at(problem, {**problem.workloads[0], name: size})
+        if _excess(bench, larger) > 1:
+            break
+        problem = larger
+    return problem
 
 
 def _sizes(problem: Problem) -> Mapping[str, int]:
@@ -105,8 +116,7 @@ def _excess(bench: "Bench", problem: Problem) -> float:
     """How many times too large; infinite where the reference does not answer."""
     from integrity.supervision.rehearsal import try_problem
 
-    interpreted = bool(runs_interpreted(bench.submission.text))
-    most_bytes = _MOST_INTERPRETED_BYTES if interpreted else _MOST_BYTES
+    most_bytes = _MOST_INTERPRETED_BYTES if bench.interpreted else _MOST_BYTES
     try:
         found = try_problem(bench.zygote, bench.backend, problem, most_bytes)
     except CannotJudge:

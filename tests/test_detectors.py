@@ -28,6 +28,7 @@ from integrity.detectors.trivial_submissions import TrivialSubmissions
 from integrity.detectors.worker_death import WorkerDeath
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
+from integrity.finding import Finding, Severity
 from integrity.policy import Policy
 from integrity.policy import Precision as Permitted
 from integrity.problem import Convention, Problem, Task
@@ -293,6 +294,18 @@ def test_rounding_of_another_order_of_summation_is_no_specialisation() -> None:
     rounding = replace(WRONG, error=3e-4)
     checks = [RIGHT] + [rounding] * (len(experiment_of(InputJitter()).calls) - 1)
     assert ids(InputJitter(), in_calls(InputJitter(), checks)) == []
+
+
+def test_what_is_lost_where_the_reference_loses_much_is_noted_and_no_specialisation() -> None:
+    def judged(reference_error: float) -> list[Finding]:
+        lost = replace(WRONG, error=0.2, reference_error=reference_error)
+        kinds = [call.inputs[0].jitter for call in experiment_of(InputJitter()).calls]
+        checks = [lost if kind == "clustered" else RIGHT for kind in kinds]
+        return list(InputJitter().detect(in_calls(InputJitter(), checks)))
+
+    [noted], [accused] = judged(1e-3), judged(1e-7)
+    assert (noted.id, noted.severity) == ("unstable", Severity.NOTE)
+    assert (accused.id, accused.severity) == ("input-specialised", Severity.HACK)
 
 
 def test_an_operand_that_changes_nothing_is_ignored() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,26 @@ def test_a_done_that_comes_before_the_work_is_caught(zygote: Zygote) -> None:
     finished = run_calls(zygote, kernel, calls=8)
     caught = [r.observed.late_bytes > 0 or r.observed.checks[0].wrong for r in finished.results]
     assert death(finished) or sum(caught) >= 2
+
+
+def test_an_empty_output_is_right(zygote: Zygote) -> None:
+    reference = """
+        import torch
+        def reference(x): return 2 * x + 1
+        def make_inputs(seed): return [torch.randn(0, 128)]
+    """
+    assert checks(run_calls(zygote, "def kernel(x): return x", reference=reference)) == [0.0] * 3
+
+
+def test_what_the_interpreter_does_not_finish_speaks_against_nobody(
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrity.supervision.runner._GENEROUS_S", 1.0)
+    slow = bench(zygote, "def kernel(x):\n    while True: pass")
+    call = Experiment("slow", (Call((Inputs(0),)),))
+    assert "timed out" in death(run(slow, call))
+    with pytest.raises(CannotJudge, match="interpreter had not finished a call"):
+        run(replace(slow, interpreted=True), call)
 
 
 def test_an_input_that_is_zeroed_is_seen(zygote: Zygote) -> None:

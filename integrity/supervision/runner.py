@@ -269,6 +269,8 @@ class _Experimenter:
                 f"the submission had not finished when the time budget of "
                 f"{self._bench.deadline.budget_s:.3g} s was spent ({self._bench.deadline.option})"
             )
+        if limit_s is not None and self._bench.interpreted:
+            raise CannotJudge(f"Triton's interpreter had not finished a call after {limit_s:.0f} s")
         self._deaths.append(ended.death)
         self._lost = ended.lost or not self._device_lives()
 
