@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from integrity import operating
@@ -172,6 +173,9 @@ def _all(
             return replace(evidence, unrun=str(error))
         untimed = _untimed(request, bench)
         evidence = replace(evidence, task=bench.task)
+        looked = evidence.compilation
+        if bench.task is not request.task and looked and looked.unavailable:
+            evidence = _compiled(bench, evidence, progress)  # it was too large for that, too
     declared, seed = bench.problem, request.seed or 0
     bench = replace(bench, problem=operating.widened(declared, request))
     wanted: Sequence[Experiment] = (
@@ -194,6 +198,8 @@ def _pointless(experiment: Experiment, level: Level, reduced: bool) -> str:
     """Why it could tell nothing here; empty where it can."""
     if experiment.recorded and level is not Level.GPU:
         return "no device does its work here"
+    if experiment.recorded and find_spec("cupti") is None:
+        return "devices are not recorded: `pip install 'kernel-integrity[recorder]'`"
     if reduced and not experiment.roles:
         return "at a smaller size than the declared one it is another problem"
     return ""

@@ -20,7 +20,7 @@ from integrity.run import Call, Experiment, Inputs, Role, Run
 if TYPE_CHECKING:
     from integrity.supervision.bench import Bench
 
-_MOST_BYTES, _MOST_INTERPRETED_BYTES = 96 * 2**20, 2 * 2**20
+_MOST_BYTES, _MOST_INTERPRETED_BYTES = 96 * 2**20, 2**20
 """Of one set of inputs and outputs. An audit holds some twenty; an interpreted kernel writes about
 a megabyte a second."""
 

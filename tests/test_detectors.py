@@ -255,6 +255,12 @@ def test_a_death_is_told_apart_by_how_it_died(how: str, code: int | None, expect
     assert ids(WorkerDeath(), fresh(result(0), deaths=(death,))) == [expected]
 
 
+def test_who_dies_beside_a_recorder_alone_is_not_broken() -> None:
+    death = Death(Role.SUBMISSION, 2, "was killed by SIGSEGV")
+    recorded = Experiment("device-work", (Call((Inputs(0),)),), recorded=True)
+    assert ids(WorkerDeath(), evidence(Run(recorded, (), (death,)))) == []
+
+
 def test_a_kernel_that_needs_a_gpu_is_an_abstention() -> None:
     death = Death(Role.SUBMISSION, None, "raised AssertionError: Torch not compiled with CUDA")
     with pytest.raises(CannotJudge, match="needs a GPU"):

@@ -96,7 +96,7 @@ def cupti() -> Any:
     try:
         return importlib.import_module("cupti.cupti")
     except (ImportError, OSError, RuntimeError) as error:
-        wanted = "pip install 'kernel-integrity[cuda]'"
+        wanted = "pip install 'kernel-integrity[recorder]'"
         raise Unavailable(f"cupti-python can't be imported ({error}); {wanted}") from error
 
 
