@@ -265,7 +265,7 @@ def test_a_cupti_that_records_no_kernels_is_unavailable() -> None:
 
 def test_without_cupti_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "cupti.cupti", None)
-    with pytest.raises(Unavailable, match=r"pip install 'kernel-integrity\[cuda\]'"):
+    with pytest.raises(Unavailable, match=r"pip install 'kernel-integrity\[recorder\]'"):
         cupti()
 
 
