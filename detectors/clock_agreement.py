@@ -7,7 +7,7 @@ from statistics import median
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Family, Finding
-from integrity.run import CallResult, Run
+from integrity.run import BESIDE_OTHERS, CallResult, Run
 
 _RATIO, _GAP_US, _MOST = 2.0, 200.0, 0.75
 
@@ -18,7 +18,8 @@ class ClockAgreement:
     The worker times each call as an in-process harness would. That time never counts; but if the
     submission tampered with the timers, the two disagree. It takes a factor of 2 and 200 us in
     three calls of four, after what other processes took is taken off the supervisor's: a machine
-    with more to do than it has cores delays half of the calls and more.
+    with more to do than it has cores delays half of the calls and more. Experiments that were made
+    side by side delay each other, and are not asked.
 
     Known misses: timers that the worker does not use (`timer-patch` reads the source).
 
@@ -29,7 +30,7 @@ class ClockAgreement:
     decisive = True
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
-        pairs = list(evidence.calls())
+        pairs = [(run, call) for run, call in evidence.calls() if BESIDE_OTHERS not in run.facts]
         calls = [result for _, result in pairs]
         if not calls:
             raise CannotJudge("the submission did not finish a single call")

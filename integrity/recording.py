@@ -8,7 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from integrity import operating
+from integrity import operating, reduction
 from integrity.budget import Budget, information
 from integrity.claims import claims
 from integrity.compiled import Compilation
@@ -18,7 +18,6 @@ from integrity.evidence import UNDECLARED, Evidence
 from integrity.finding import Family
 from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
 from integrity.problem import Problem
-from integrity.reduction import fitted
 from integrity.request import Level, Progress, Request
 from integrity.run import Experiment, Role, Run
 
@@ -114,7 +113,11 @@ def _compiled(bench: "Bench", evidence: Evidence, progress: Progress) -> Evidenc
     from integrity.supervision import compiling
 
     progress("compiling its GPU kernels")
-    return replace(evidence, compilation=compiling.look(bench))
+    looked = compiling.look(bench)
+    if looked.unavailable:  # at a size that fits, perhaps
+        smaller = reduction.reduced(bench, progress)
+        looked = compiling.look(smaller) if smaller is not bench else looked
+    return replace(evidence, compilation=looked)
 
 
 def _deadline(request: Request) -> "Deadline":
@@ -168,14 +171,11 @@ def _all(
     untimed = ""
     if request.level is Level.CPU:
         try:
-            bench = fitted(bench, progress)
+            bench = reduction.fitted(bench, progress)
         except CannotJudge as error:
             return replace(evidence, unrun=str(error))
         untimed = _untimed(request, bench)
         evidence = replace(evidence, task=bench.task)
-        looked = evidence.compilation
-        if bench.task is not request.task and looked and looked.unavailable:
-            evidence = _compiled(bench, evidence, progress)  # it was too large for that, too
     declared, seed = bench.problem, request.seed or 0
     bench = replace(bench, problem=operating.widened(declared, request))
     wanted: Sequence[Experiment] = (
@@ -187,11 +187,12 @@ def _all(
     proven = partial(_proven, evidence, detectors)
     runs: dict[str, Run] = {}
     reduced = bench.task is not request.task
-    skipped = {e.name: why for e in wanted if (why := _pointless(e, request.level, reduced))}
-    wanted = [each for each in wanted if each.name not in skipped]
+    pointless = {e.name: why for e in wanted if (why := _pointless(e, request.level, reduced))}
+    wanted = [each for each in wanted if each.name not in pointless]
+    skipped: dict[str, str] = {}
     worth = _worth_running(wanted, untimed, proven, budget, runs, skipped)
     _run_all(bench, wanted, worth, budget, runs, skipped, progress)
-    return replace(evidence, runs=runs, skipped=skipped)
+    return replace(evidence, runs=runs, skipped=skipped | pointless)
 
 
 def _pointless(experiment: Experiment, level: Level, reduced: bool) -> str:

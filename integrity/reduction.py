@@ -41,10 +41,19 @@ _MAY_BE_LARGE = 2**11
 def fitted(bench: "Bench", progress: Progress) -> "Bench":
     """The same bench, with a smaller problem where the declared one is too large.
 
-    Sizes are divided by powers of two, in the order they are declared in, those of weights last.
-
     Raises:
         CannotJudge: the submission does not work at the smaller size, which nobody promised.
+    """
+    smaller = reduced(bench, progress)
+    if smaller is not bench:
+        _try(smaller)
+    return smaller
+
+
+def reduced(bench: "Bench", progress: Progress) -> "Bench":
+    """The same without trying the submission there.
+
+    Sizes are divided by powers of two, in the order they are declared in, those of weights last.
     """
     declared = bench.problem
     if math.prod(_sizes(declared).values()) < _MAY_BE_LARGE:
@@ -57,9 +66,7 @@ def fitted(bench: "Bench", progress: Progress) -> "Bench":
     for smaller in _smaller(bench, declared, excess):
         why = f"at its declared size it is too large for a processor: it ran at {_said(smaller)}"
         task = replace(bench.task, problem=smaller, why=(*bench.task.why, why))
-        fitting = replace(bench, problem=smaller, task=task)
-        _try(fitting)
-        return fitting
+        return replace(bench, problem=smaller, task=task)
     return bench
 
 

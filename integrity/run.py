@@ -11,6 +11,9 @@ from enum import StrEnum
 from integrity.device_trace import DeviceTrace
 from integrity.trace import Trace
 
+BESIDE_OTHERS = "beside_others"
+"""The fact of a run that other experiments were made beside: no time in it means anything."""
+
 
 class Role(StrEnum):
     """Who sits behind the gate of one call."""

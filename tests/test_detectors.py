@@ -203,6 +203,13 @@ def test_a_clock_that_is_not_a_number_is_proof_too() -> None:
     assert ids(ClockAgreement(), fresh(*calls)) == ["clock-disagreement"]
 
 
+def test_clocks_of_experiments_beside_others_are_not_asked() -> None:
+    calls = [replace(result(call), reported=Reported(1.2)) for call in range(6)]
+    assert ids(ClockAgreement(), fresh(*calls)) == ["clock-disagreement"]
+    with pytest.raises(CannotJudge):
+        list(ClockAgreement().detect(fresh(*calls, beside_others=1.0)))
+
+
 def test_a_busy_machine_does_not_make_clocks_disagree() -> None:
     calls = [
         replace(result(call, us=5000.0, contended_us=4050.0), reported=Reported(900.0))
