@@ -11,8 +11,9 @@ from enum import StrEnum
 from integrity.device_trace import DeviceTrace
 from integrity.trace import Trace
 
-BESIDE_OTHERS = "beside_others"
-"""The fact of a run that other experiments were made beside: no time in it means anything."""
+SHARED_CORES = "shared_cores"
+"""The fact of a run whose supervisor had no core to itself, so that nobody's time means anything:
+both sides poll, and each keeps the other waiting."""
 
 
 class Role(StrEnum):

@@ -203,11 +203,11 @@ def test_a_clock_that_is_not_a_number_is_proof_too() -> None:
     assert ids(ClockAgreement(), fresh(*calls)) == ["clock-disagreement"]
 
 
-def test_clocks_of_experiments_beside_others_are_not_asked() -> None:
+def test_clocks_that_shared_a_core_are_not_asked() -> None:
     calls = [replace(result(call), reported=Reported(1.2)) for call in range(6)]
     assert ids(ClockAgreement(), fresh(*calls)) == ["clock-disagreement"]
-    with pytest.raises(CannotJudge):
-        list(ClockAgreement().detect(fresh(*calls, beside_others=1.0)))
+    with pytest.raises(CannotJudge, match="shared their cores"):
+        list(ClockAgreement().detect(fresh(*calls, shared_cores=1.0)))
 
 
 def test_a_busy_machine_does_not_make_clocks_disagree() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from supervised import bench, checks
 
-from integrity.run import BESIDE_OTHERS, Call, Experiment, Inputs, Run
+from integrity.run import SHARED_CORES, Call, Experiment, Inputs, Run
 from integrity.supervision.lanes import side_by_side
 from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
@@ -51,8 +51,8 @@ def test_runs_side_by_side_are_those_that_are_made_alone(zygote: Zygote) -> None
         assert checks(together[experiment.name]) == [0.0] * 2
         alone = run(audit, experiment)
         assert digests(together[experiment.name]) == digests(alone)
-        assert BESIDE_OTHERS in together[experiment.name].facts
-        assert BESIDE_OTHERS not in alone.facts
+        assert SHARED_CORES in together[experiment.name].facts
+        assert SHARED_CORES not in alone.facts
 
 
 def test_what_dies_beside_others_has_to_be_run_again(zygote: Zygote) -> None:

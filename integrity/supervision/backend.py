@@ -202,7 +202,8 @@ class CpuGate:
         outputs.first_snapshot()
         return Passage(
             elapsed_us, resume_us, _ran_us(before, done),
-            contended_us=max(own_lost_us, done.lost_us(before, elapsed_us)),
+            # One waits while the other is kept waiting: the two add up.
+            contended_us=own_lost_us + done.lost_us(before, elapsed_us),
         )  # fmt: skip
 
     def await_pulse(self, resume: Callable[[], None], timeout_s: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from integrity.errors import CannotJudge
-from integrity.run import BESIDE_OTHERS, Experiment, Run
+from integrity.run import Experiment, Run
 from integrity.supervision import runner
 from integrity.supervision.apart import Apart
 from integrity.supervision.bench import Bench
@@ -59,7 +59,6 @@ def _begun(bench: Bench, experiment: Experiment, zygote: Zygote) -> Apart[Run]:
     def work() -> Run:
         os.sched_setaffinity(0, zygote.allowed)
         own = replace(bench, zygote=zygote, backend=bench.backend.on(zygote))
-        run = runner.run(own, experiment)
-        return replace(run, facts={**run.facts, BESIDE_OTHERS: 1.0})
+        return runner.run(own, experiment)
 
     return Apart(work)

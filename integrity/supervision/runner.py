@@ -12,7 +12,16 @@ from typing import Any
 
 from integrity.device_trace import DeviceTrace
 from integrity.errors import CannotJudge
-from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
+from integrity.run import (
+    SHARED_CORES,
+    Call,
+    CallResult,
+    Death,
+    Experiment,
+    Inputs,
+    Role,
+    Run,
+)
 from integrity.supervision.backend import Device, must_fit
 from integrity.supervision.bench import (
     COMPILE_MODES,
@@ -290,5 +299,6 @@ class _Experimenter:
             "wide_reference": self._oracle.wide_reference,
             "convention": str(self._bench.problem.convention),
             "threads": float(self._bench.zygote.threads),
+            **({SHARED_CORES: 1.0} if self._bench.zygote.shares_cores else {}),
             **self._device.facts(),
         }

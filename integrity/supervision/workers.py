@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import os
-import random
 import select
 import shutil
 import socket
@@ -23,7 +22,7 @@ from integrity.supervision.endings import (
     last_words,
     timed_out,
 )
-from integrity.supervision.platform import PROCESSOR, Platform
+from integrity.supervision.platform import PROCESSOR, Platform, share_out
 from integrity.tracers.process import ProcessTree, wait_until_gone
 from integrity.worker import wire
 
@@ -141,7 +140,7 @@ class Zygote:
         self._asked = isolation
         self._platform = platform
         self.allowed = sorted(os.sched_getaffinity(0))
-        self._own_core, self._their_cores = _share_out(self.allowed)
+        self._own_core, self._their_cores = share_out(self.allowed)
         self.threads = len(self._their_cores)
         self.isolation = ""
         self.why_not_better = ""
@@ -168,6 +167,11 @@ class Zygote:
                 ) from error
             raise
         return self
+
+    @property
+    def shares_cores(self) -> bool:
+        """Whether workers run where the supervisor does."""
+        return not set(self._own_core).isdisjoint(self._their_cores)
 
     def renew_cache(self) -> None:
         """An empty compile cache for workers from now on: submissions must not share one."""
@@ -315,15 +319,3 @@ class Zygote:
                 process.wait()
             wait_until_gone(tree)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _share_out(cores: list[int]) -> tuple[list[int], list[int]]:
-    """One core for the supervisor, the others for the workers.
-
-    Both sides poll; left to itself the scheduler puts a thawed worker onto the supervisor's core
-    as often as not, and both lose milliseconds. At random, so that audits side by side differ.
-    """
-    if len(cores) == 1:
-        return cores, cores
-    own = random.choice(cores)
-    return [own], [core for core in cores if core != own]
