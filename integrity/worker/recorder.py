@@ -18,8 +18,8 @@ _LONGEST = 200
 _FORCED = 1
 """Flush buffers that are not full, too."""
 
-_NEEDED = ("CONCURRENT_KERNEL", "MEMCPY", "MEMCPY2", "MEMSET")
-_WANTED = ("MEMORY2", "SYNCHRONIZATION", "CUDA_EVENT", "MODULE")
+NEEDED = ("CONCURRENT_KERNEL", "MEMCPY", "MEMCPY2", "MEMSET")
+WANTED = ("MEMORY2", "SYNCHRONIZATION", "CUDA_EVENT", "MODULE")
 
 
 class Unavailable(Exception):
@@ -43,11 +43,11 @@ class Recorder:
         self._forms = _forms(cupti)
         try:
             cupti.activity_register_callbacks(lambda: (_BUFFER_BYTES, 0), self._take)
-            for name in _NEEDED:
+            for name in NEEDED:
                 cupti.activity_enable(getattr(cupti.ActivityKind, name))
         except cupti.cuptiError as error:
             raise Unavailable(f"CUPTI refuses to record: {error}") from error
-        self._refused = [name for name in _WANTED if not self._enabled(name)]
+        self._refused = [name for name in WANTED if not self._enabled(name)]
 
     def _enabled(self, name: str) -> bool:
         try:
@@ -63,9 +63,9 @@ class Recorder:
             if form is None:
                 continue
             self._seen += 1
-            row = form(activity)
-            if len(self._rows) < _MOST or row[1] == CANARY:  # too much is not the same as silence
-                self._rows.append(row)
+            # Too much is not the same as silence.
+            if len(self._rows) < _MOST or getattr(activity, "name", "") == CANARY:
+                self._rows.append(form(activity))
 
     def around(self, kernel: loading.Kernel) -> loading.Kernel:
         """The same kernel, between two canaries for as long as there are grids for them."""
