@@ -199,7 +199,7 @@ def _repeats(tensor: torch.Tensor) -> bool:
     sectors = raw[: count * _SECTOR_BYTES].view(torch.int64).view(count, -1)
     if count > _SECTORS:
         generator = torch.Generator().manual_seed(0)
-        some = torch.randint(count, (_SECTORS,), generator=generator).unique()
+        some = torch.randint(count, (_SECTORS,), generator=generator).unique()  # type: ignore[no-untyped-call]
         sectors = sectors[some.to(raw.device)]
     folded = (sectors * sectors.new_tensor(_FOLD)).sum(dim=1)  # modulo 2^64
     return int(torch.unique(folded).numel()) < folded.numel()
