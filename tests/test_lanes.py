@@ -1,6 +1,7 @@
 """Experiments side by side: the same runs, and nothing left of them."""
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -34,6 +35,7 @@ def zygote() -> Iterator[Zygote]:
 
 @pytest.fixture(autouse=True)
 def leaves_nothing(zygote: Zygote) -> Iterator[None]:
+    gc.collect()  # what other tests left to it is not ours
     before = set(zygote.pids()), os.listdir("/proc/self/fd")
     yield
     assert (set(zygote.pids()), os.listdir("/proc/self/fd")) == before

@@ -197,7 +197,7 @@ class _Experimenter:
         """Those that have loaded what they are to call; they do it side by side."""
         widest = self._widest() if self._experiment.elastic else None
         slots = max(call.slot + len(call.inputs[:widest]) for call in self._calls)
-        self._make_room(slots)
+        self._make_room(slots, max(len(call.inputs[:widest]) for call in self._calls))
         # Where it is timed it was seen to leave its inputs alone, so it may not write to them.
         read_only = self._experiment.timed and not self._oracle.changed_by_reference
         opened = []
@@ -226,18 +226,19 @@ class _Experimenter:
             return False
         return True
 
-    def _make_room(self, slots: int) -> None:
-        ins, outs = (
-            sum(tensor.size_bytes for tensor in tensors)
-            for tensors in (self._oracle.inputs, self._oracle.outputs)
-        )
-        # Shared blocks, poison and snapshot; what the worker itself returns.
-        role = slots * (ins + 3 * outs) + 2 * outs
-        # Drawn and answered, in the problem's dtypes and in float64, there and here.
-        oracle = 2 * slots * ins + (slots + 2) * 4 * outs
-        needed = role * len(self._experiment.roles) + oracle
+    def _make_room(self, slots: int, width: int) -> None:
+        """For workers with that many sets of inputs, and windows of that many calls."""
+        both = (self._oracle.inputs, self._oracle.outputs)
+        ins, outs = (sum(tensor.size_bytes for tensor in tensors) for tensors in both)
+        wide_ins, wide_outs = (sum(tensor.wide_bytes for tensor in tensors) for tensors in both)
+        # Inputs; what a window returns beside what the last one did, and its snapshot.
+        role = slots * ins + width * 3 * outs
+        # Draws, answers in the problem's dtypes and in float64, and those of the call before.
+        here = (width + 1) * (ins + outs + wide_outs)
+        oracle = 2 * (ins + wide_ins + outs + wide_outs)
+        needed = role * len(self._experiment.roles) + here + oracle
         must_fit(self._device, needed, "the experiment needs", share=0.8)
-        self._device.reserve(oracle)
+        self._device.reserve(here)
 
     def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
         """One call by every role, in random order, on the same inputs."""
