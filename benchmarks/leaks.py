@@ -1,15 +1,17 @@
 """Audit after audit of a mixed set: nothing may stay behind.
 
-    python benchmarks/leaks.py [--experiments N] [--level cpu|gpu] [--side-by-side]
+    python benchmarks/leaks.py [--experiments N] [--seconds S] [--level cpu|gpu] [--side-by-side]
 
 Counts processes, descriptors, shared-memory files, temporary folders and, on a GPU, used memory
 before and after. A zygote serves all of them, as it does in `screen`.
 """
 
 import argparse
+import math
 import os
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -68,13 +70,14 @@ def count(zygote: Zygote | None) -> dict[str, int]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin none after these")
     parser.add_argument("--level", default="cpu", choices=("cpu", "gpu"))
     parser.add_argument("--side-by-side", action="store_true", help="four at a time")
     arguments = parser.parse_args()
     problem = Problem(
         "pair", Convention.ARGUMENTS, {"reference": REFERENCE}, "reference", "make_inputs"
     )
-    outside = count(None)
+    outside, start, made = count(None), time.monotonic(), 0
     with ExitStack() as stack:
         zygote, backend = _start(stack, arguments.level)
         calls = tuple(Call((Inputs(n),)) for n in range(3))
@@ -83,6 +86,9 @@ def main() -> int:
         experiments = [Experiment(f"leak-{number}", calls, roles) for number in range(each)]
         inside: dict[str, int] = {}
         for number in range(-(-arguments.experiments // each)):
+            if time.monotonic() - start > arguments.seconds:
+                break
+            made += each
             name, source = list(KERNELS.items())[number % len(KERNELS)]
             task = Task("pair", "kernel", problem)
             bench = Bench(
@@ -103,7 +109,7 @@ def main() -> int:
     worse = [k for k in found if found[k] > inside.get(k, 0) or left[k] > outside[k]]
     for name in found:
         print(f"{name:22} after {each * len(KERNELS)}: {inside.get(name, 0):6}   after "
-              f"{arguments.experiments}: {found[name]:6}   at the end: {left[name]:6}   "
+              f"{made}: {found[name]:6}   at the end: {left[name]:6}   "
               f"before: {outside[name]:6}   {'LEFT' if name in worse else 'ok'}")  # fmt: skip
     return 1 if worse else 0
 

@@ -7,7 +7,8 @@ Bars, under MPS: within 1 % from 100 us on, within 1 us + 2 % below. Without MPS
 300 us on. A/A: the interval of the paired ratio covers 1 in at least 95 % of the repetitions and is
 no wider than +-0.5 % from 100 us on.
 
-    python benchmarks/supervised_clock.py [--no-mps] [--aa N] [--json FILE] [workload ...]
+    python benchmarks/supervised_clock.py [--no-mps] [--json FILE] [workload ...]
+    python benchmarks/supervised_clock.py --aa N [--seconds S] [--no-mps] [--json FILE]
 """
 
 import argparse
@@ -17,6 +18,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -107,24 +109,29 @@ def _bar(us: float, mps: bool) -> float | None:
     return 0.03 * us if us >= 300 else None
 
 
-def a_a(mps: bool, repetitions: int) -> dict[str, float]:
+def a_a(mps: bool, repetitions: int, seconds: float) -> dict[str, float]:
     """The reference against itself, that many times, each from blocks of three worker lifetimes.
 
     No block is used twice. A lifetime serves ten repetitions, each time with two others: starting
-    workers for every repetition alone would take an hour.
+    workers for every repetition alone would take an hour. Begins no lifetime after these seconds,
+    and makes as many repetitions as there are blocks for.
     """
+    start = time.monotonic()
     lifetimes = _LIFETIMES * math.ceil(repetitions / _PARTS)
     blocks = _PARTS * _BLOCKS
     roles = (Role.SUBMISSION, Role.CONTROL, Role.NULL)
     lived = []
     with Zygote("auto", cuda_platform()) as zygote, CudaBackend(zygote, mps=mps) as backend:
         for lifetime in range(lifetimes):
+            if time.monotonic() - start > seconds:
+                break
             asked = Experiment(
                 f"aa-{lifetime}",
                 tuple(Call((Inputs(n),), slot=n % 2) for n in range(_WARMUPS + blocks)),
                 roles, warmups=_WARMUPS, timed=True,
             )  # fmt: skip
             lived.append(run(bench(zygote, backend, _AA_WORKLOAD), asked))
+    lifetimes = len(lived) // _LIFETIMES * _LIFETIMES
     found = [
         paired_speedup([_part(lived[each], part) for each in own], Role.SUBMISSION, Role.CONTROL)
         for part, own in _repetitions(lifetimes)
@@ -162,18 +169,20 @@ def _part(finished: Run, number: int) -> Run:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--no-mps", action="store_true")
-    parser.add_argument("--aa", type=int, default=0, metavar="N", help="repetitions of A/A")
+    parser.add_argument("--aa", type=int, default=0, metavar="N", help="A/A instead, so often")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="of A/A, about")
     parser.add_argument("--json", type=Path)
     parser.add_argument("workloads", nargs="*")
     arguments = parser.parse_args()
     mps = not arguments.no_mps
-    print(f"Times of a call in us, {'under' if mps else 'without'} MPS.")
-    print(f"{'workload':18}    alone in-process supervised    off  fixed calls")
     answer: dict[str, object] = {"mps": mps}
-    answer["agreement"] = agreement(mps, arguments.workloads or list(WORKLOADS))
     if arguments.aa:
-        answer["a_a"] = a_a(mps, arguments.aa)
+        answer["a_a"] = a_a(mps, arguments.aa, arguments.seconds)
         print(f"A/A, {_AA_WORKLOAD}: {answer['a_a']}")
+    else:
+        print(f"Times of a call in us, {'under' if mps else 'without'} MPS.")
+        print(f"{'workload':18}    alone in-process supervised    off  fixed calls")
+        answer["agreement"] = agreement(mps, arguments.workloads or list(WORKLOADS))
     if arguments.json:
         arguments.json.write_text(json.dumps(answer, indent=1))
 

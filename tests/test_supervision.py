@@ -10,6 +10,7 @@ from supervised import bench, checks, run_calls
 
 from integrity.errors import CannotJudge
 from integrity.run import Call, Experiment, Inputs, Role, Run
+from integrity.supervision.backend import CpuBackend
 from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
@@ -345,6 +346,15 @@ def test_calls_in_one_window_each_get_their_own_inputs_and_check(zygote: Zygote)
     finished = run(bench(zygote, kernel), Experiment("batch", (window,)))
     [result] = finished.results
     assert [check.wrong for check in result.observed.checks] == [False, True, True, True]
+
+
+def test_windows_of_a_large_problem_hold_four_calls(zygote: Zygote) -> None:
+    backend = CpuBackend()
+    backend.elastic_bytes = 2 * 8 * 4096
+    window = Call(tuple(Inputs(draw) for draw in range(9)))
+    asked = bench(zygote, "def kernel(x): return 2 * x + 1")
+    finished = run(replace(asked, backend=backend), Experiment("batch", (window,)))
+    assert [len(call.inputs) for call in finished.experiment.calls] == [4]
 
 
 def test_nothing_is_left_in_the_temporary_folder(

@@ -49,6 +49,8 @@ _GRIDS = (257, 2048)
 """Blocks of a canary on a device: enough of them to be hard to guess, over in microseconds."""
 
 _COMPILE_S = 180.0
+_WINDOW = 4
+"""Calls that a window has where an experiment asks for so many, whatever they take."""
 
 
 def run(bench: Bench, experiment: Experiment) -> Run:
@@ -148,10 +150,10 @@ class _Experimenter:
     def _cut(self, index: int) -> Call:
         """The call with its window as wide as it is going to be."""
         call = self._calls[index]
-        if not self._experiment.elastic:
-            return call
-        width = 1 if index < self._experiment.warmups else self._width()
-        return replace(call, inputs=call.inputs[: min(width, self._widest())])
+        width = self._widest()
+        if self._experiment.elastic:
+            width = min(width, 1 if index < self._experiment.warmups else self._width())
+        return replace(call, inputs=call.inputs[:width])
 
     def _width(self) -> int:
         """Calls in a window. The reference decides: the submission must not steer."""
@@ -167,7 +169,9 @@ class _Experimenter:
     def _widest(self) -> int:
         """How many sets of buffers are worth their memory."""
         worth = self._device.elastic_bytes // max(self._set_bytes(), 1)
-        return max(1, min(worth, self._device.widest))
+        if self._experiment.elastic:
+            return max(1, min(worth, self._device.widest))
+        return max(_WINDOW, worth)
 
     def _set_bytes(self) -> int:
         """One set of inputs and outputs."""
@@ -195,7 +199,7 @@ class _Experimenter:
 
     def _sessions(self, workers: Sequence[tuple[Role, Worker]]) -> list[Session]:
         """Those that have loaded what they are to call; they do it side by side."""
-        widest = self._widest() if self._experiment.elastic else None
+        widest = self._widest()
         slots = max(call.slot + len(call.inputs[:widest]) for call in self._calls)
         self._make_room(slots, max(len(call.inputs[:widest]) for call in self._calls))
         # Where it is timed it was seen to leave its inputs alone, so it may not write to them.

@@ -18,8 +18,8 @@ _LONGEST = 200
 _FORCED = 1
 """Flush buffers that are not full, too."""
 
-NEEDED = ("CONCURRENT_KERNEL", "MEMCPY", "MEMCPY2", "MEMSET")
-WANTED = ("MEMORY2", "SYNCHRONIZATION", "CUDA_EVENT", "MODULE")
+_NEEDED = ("CONCURRENT_KERNEL", "MEMCPY", "MEMCPY2", "MEMSET")
+_WANTED = ("MEMORY2", "SYNCHRONIZATION", "CUDA_EVENT", "MODULE")
 
 
 class Unavailable(Exception):
@@ -43,11 +43,11 @@ class Recorder:
         self._forms = _forms(cupti)
         try:
             cupti.activity_register_callbacks(lambda: (_BUFFER_BYTES, 0), self._take)
-            for name in NEEDED:
+            for name in _NEEDED:
                 cupti.activity_enable(getattr(cupti.ActivityKind, name))
         except cupti.cuptiError as error:
             raise Unavailable(f"CUPTI refuses to record: {error}") from error
-        self._refused = [name for name in WANTED if not self._enabled(name)]
+        self._refused = [name for name in _WANTED if not self._enabled(name)]
 
     def _enabled(self, name: str) -> bool:
         try:
