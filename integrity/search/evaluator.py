@@ -53,7 +53,7 @@ class Evaluator(Protocol):
 
     def screen(self, text: str, seed: int) -> Body:
         """A short supervised look, at hidden sizes where there are any: `label`, `sentence`,
-        `audited`, the speedup or None where it could not be timed, `points`, `seconds`.
+        `audited` and `low`, None where it could not be timed, `points`, `seconds`.
         """
         ...
 
@@ -112,6 +112,7 @@ class Supervised:
             "label": everywhere.label(Label.INCONCLUSIVE).value,
             "sentence": everywhere.broken or "Right wherever it was screened.",
             "audited": everywhere.speedup.audited,
+            "low": everywhere.speedup.low,
             "points": [asdict(point) for point in found.points],
             "seed": seed,
             "seconds": round(time.monotonic() - start, 3),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from integrity.search.archive import Record, header_of, steps_of
-from integrity.search.loop import Search
+from integrity.search.loop import SLOWER, WAITS, Search
 from integrity.search.plan import Auditor, Outcome, Plan
 from integrity.search.population import Member
 from integrity.search.proposal import Earlier, Feedback, Proposal
@@ -81,6 +81,13 @@ class Summary:
 
     broken_elsewhere: int
     """Kernels that the naive harness passed at the declared sizes, and that fail at hidden ones."""
+
+    @property
+    def never_audited(self) -> tuple[int, int]:
+        """Kernels that were right so far and not audited: those slower than what is, and those
+        that still wait. Neither are called clean."""
+        why = [member.why for member in self.outcome.population.members]
+        return why.count(SLOWER), why.count(WAITS)
 
     @property
     def audited(self) -> float | None:
