@@ -238,7 +238,7 @@ def test_full_audits_keep_to_their_share_of_the_time(tmp_path: Path, strategy: s
                 self.asked.append(text)
             return 2.0 * 1.1 ** self.asked.index(text)
 
-    searched(tmp_path, Offline(task(), Level.CPU), Rising(), strategy=strategy, rounds=20)
+    searched(tmp_path, Offline(task(), Level.CPU), Rising(), strategy=strategy, rounds=10)
     found = summarise(tmp_path)
     assert 0.3 < found.audit_share <= AUDIT_SHARE
     assert sum(found.never_audited) > 0

@@ -175,14 +175,16 @@ class Search:
         """Most promising first, whoever waits: a claim pays for reading and screening, and what
         these leave of it for a full audit. So the best sets the mark before the next is looked at.
 
-        What full audits' share of the time has no room for waits for a later round, unless there
-        is no parent at all.
+        What full audits' share of the time has no room for waits for a later round. Where there
+        is no parent at all they go on to the first that is convicted of nothing.
         """
+        needy = not self._found.population.clear()
         for member in self._promising():
             if not member.screen:
                 self._look_at(member)
-            elif self._found.spent.affords_an_audit or not self._found.population.clear():
+            elif needy or self._found.spent.affords_an_audit:
                 self._learn(member, self._audit(member, "first"))
+                needy = needy and member.standing in (Standing.CONVICTED, Standing.REFUSED)
             else:
                 return
 
