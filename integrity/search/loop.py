@@ -24,7 +24,8 @@ from integrity.verdict import GATES, Label
 
 Body = dict[str, Any]
 _TRIES = 3
-"""Would-be winners that are audited once more before nobody is crowned."""
+"""Would-be winners that are audited once more before nobody is crowned; and kernels that are
+audited at the end where nobody is proven."""
 
 SLOWER = "not audited: it would be no parent, even as fast as it seems"
 WAITS = "not audited: it waits, full audits have had their share of the time"
@@ -190,9 +191,9 @@ class Search:
 
     def _promising(self) -> Iterator[Member]:
         """The most promising member that would be a parent, as long as there is one."""
-        population = self._found.population
-        while wanted := [m for m in population.waiting() if self._strategy.wants(population, m)]:
-            yield wanted[0]
+        population, wants = self._found.population, self._strategy.wants
+        while member := next((m for m in population.waiting() if wants(population, m)), None):
+            yield member
 
     def _look_at(self, member: Member) -> None:
         """Read it, then run it for a moment; it is refused, held, convicted or screened."""
