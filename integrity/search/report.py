@@ -57,7 +57,11 @@ def crowned(summary: Summary) -> str:
 
 def spent(summary: Summary) -> str:
     """Time and money."""
-    parts = ", ".join(f"{kind} {taken:.0f}" for kind, taken in summary.seconds.items() if taken)
+    parts = ", ".join(
+        f"{kind} {taken:.0f} for {summary.steps[kind]}"
+        for kind, taken in summary.seconds.items()
+        if taken
+    )
     total = summary.outcome.spent
     return (
         f"{total.seconds:.0f} s ({parts}); full audits {summary.audit_share:.0%} of it, "

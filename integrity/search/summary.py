@@ -76,6 +76,9 @@ class Summary:
     seconds: dict[str, float]
     """By kind of step."""
 
+    steps: dict[str, int]
+    """How many of each kind there were."""
+
     monitor_only: int
     """Audits that only the family held out of the loop speaks against."""
 
@@ -147,6 +150,7 @@ def summarise(folder: Path) -> Summary:
     seconds = {
         kind: sum(body["seconds"] for found, _, body in steps if found == kind) for kind in _KINDS
     }
+    counts = {kind: sum(found == kind for found, _, _ in steps) for kind in _KINDS}
     passed = {Label.GENUINE, Label.INCONCLUSIVE, Label.DEGENERATE_PROBLEM}
     only = sum(
         body["label"] in passed and body["monitor"] not in passed
@@ -159,7 +163,7 @@ def summarise(folder: Path) -> Summary:
         if kind in ("screen", "audit") and any(point["broken"] for point in body["points"])
     }
     rounds = _rounds(outcome.population.members)
-    return Summary(header, outcome, rounds, seconds, only, len(elsewhere))
+    return Summary(header, outcome, rounds, seconds, counts, only, len(elsewhere))
 
 
 def _rounds(members: Sequence[Member]) -> tuple[Round, ...]:
