@@ -30,7 +30,8 @@ from integrity.submission import Submission
 from integrity.supervision import peaks
 from integrity.supervision.backend import Backend, CpuBackend
 from integrity.supervision.bench import Bench, Deadline
-from integrity.supervision.runner import build, run
+from integrity.supervision.rehearsal import build
+from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
 _WARMUPS, _CALLS, _SPARES, _WIDTH = 4, 12, 36, 256

@@ -1,15 +1,17 @@
 """Audit after audit of a mixed set: nothing may stay behind.
 
-    python benchmarks/leaks.py [--experiments N] [--level cpu|gpu]
+    python benchmarks/leaks.py [--experiments N] [--seconds S] [--level cpu|gpu] [--side-by-side]
 
 Counts processes, descriptors, shared-memory files, temporary folders and, on a GPU, used memory
 before and after. A zygote serves all of them, as it does in `screen`.
 """
 
 import argparse
+import math
 import os
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from integrity.run import Call, Experiment, Inputs, Role
 from integrity.submission import Submission
 from integrity.supervision.backend import Backend, CpuBackend
 from integrity.supervision.bench import Bench, Deadline
+from integrity.supervision.lanes import side_by_side
 from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
@@ -67,19 +70,25 @@ def count(zygote: Zygote | None) -> dict[str, int]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin none after these")
     parser.add_argument("--level", default="cpu", choices=("cpu", "gpu"))
+    parser.add_argument("--side-by-side", action="store_true", help="four at a time")
     arguments = parser.parse_args()
     problem = Problem(
         "pair", Convention.ARGUMENTS, {"reference": REFERENCE}, "reference", "make_inputs"
     )
-    outside = count(None)
+    outside, start, made = count(None), time.monotonic(), 0
     with ExitStack() as stack:
         zygote, backend = _start(stack, arguments.level)
-        experiment = Experiment(
-            "leak", tuple(Call((Inputs(n),)) for n in range(3)), (Role.SUBMISSION, Role.REFERENCE)
-        )
+        calls = tuple(Call((Inputs(n),)) for n in range(3))
+        each = 4 if arguments.side_by_side else 1
+        roles = (Role.SUBMISSION, Role.REFERENCE)
+        experiments = [Experiment(f"leak-{number}", calls, roles) for number in range(each)]
         inside: dict[str, int] = {}
-        for number in range(arguments.experiments):
+        for number in range(-(-arguments.experiments // each)):
+            if time.monotonic() - start > arguments.seconds:
+                break
+            made += each
             name, source = list(KERNELS.items())[number % len(KERNELS)]
             task = Task("pair", "kernel", problem)
             bench = Bench(
@@ -87,7 +96,10 @@ def main() -> int:
                 os.urandom(32), Deadline(5.0),
             )  # fmt: skip
             try:
-                run(bench, experiment)
+                if arguments.side_by_side:
+                    side_by_side(bench, experiments, lambda one: None)
+                else:
+                    run(bench, experiments[0])
             except CannotJudge as reason:
                 print(f"{number} {name}: {reason}", file=sys.stderr)
             if number == len(KERNELS) - 1:
@@ -96,8 +108,8 @@ def main() -> int:
     left = count(None)
     worse = [k for k in found if found[k] > inside.get(k, 0) or left[k] > outside[k]]
     for name in found:
-        print(f"{name:22} after {len(KERNELS)}: {inside.get(name, 0):6}   after "
-              f"{arguments.experiments}: {found[name]:6}   at the end: {left[name]:6}   "
+        print(f"{name:22} after {each * len(KERNELS)}: {inside.get(name, 0):6}   after "
+              f"{made}: {found[name]:6}   at the end: {left[name]:6}   "
               f"before: {outside[name]:6}   {'LEFT' if name in worse else 'ok'}")  # fmt: skip
     return 1 if worse else 0
 

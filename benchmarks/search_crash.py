@@ -65,8 +65,8 @@ class Recorded:
     def screen(self, text: str, seed: int) -> dict[str, Any]:
         audited = 0.6 + 2 * self._number(text, "screen")
         return {
-            "label": "inconclusive", "sentence": "as recorded", "audited": audited, "points": [],
-            "seed": seed, "seconds": 1.0,
+            "label": "inconclusive", "sentence": "as recorded", "audited": audited,
+            "low": audited * 0.9, "points": [], "seed": seed, "seconds": 1.0,
         }  # fmt: skip
 
     def audit(self, text: str, seed: int) -> tuple[dict[str, Any], str]:

@@ -13,6 +13,7 @@ from integrity.detectors.determinism import Determinism
 from integrity.detectors.fresh_inputs import FreshInputs
 from integrity.detectors.fresh_pages import FreshPages
 from integrity.detectors.host_offload import HostOffload
+from integrity.detectors.idle_calls import IdleCalls
 from integrity.detectors.idle_gaps import IdleGaps
 from integrity.detectors.input_influence import InputInfluence
 from integrity.detectors.input_jitter import InputJitter
@@ -67,6 +68,7 @@ DETECTORS: tuple[Detector, ...] = (
     LaunchSignature(),
     HostOffload(),
     TimerEvent(),
+    IdleCalls(),
     TrivialSubmissions(),
     Speedup(),
     PhysicsFloor(),

@@ -12,7 +12,7 @@ from integrity.problem import Problem
 from integrity.run import Call, Experiment, Inputs, Role, Run
 
 SIZES = (1, 2, 4, 8, 16)
-_REPEATS, _FEW, _MANY = 2, 2, 8
+_REPEATS, _FEW = 2, 2
 _LEAST_US = 10.0
 """A shorter call drowns in what a window costs by itself, which a large one shares."""
 
@@ -22,6 +22,8 @@ class Batches:
 
     Work that is done once and skipped afterwards, or a capture amortised over the window, makes
     the calls of a large window cheaper than those of a small one.
+
+    Windows of large problems are cut to what their memory is worth, and four calls at least.
 
     Known misses: honest batching of independent calls looks the same, so the finding is soft.
 
@@ -48,14 +50,15 @@ class Batches:
 
 
 def _large_over_small(run: Run, role: Role) -> Estimate:
-    """Net time a call in windows of 8 and 16 over that in windows of 1 and 2."""
+    """Net time a call in the widest windows and those half as wide over that in 1 and 2."""
+    windows = [len(call.inputs) for call in run.experiment.calls]
     cost = {r.call: r.observed.elapsed_us for r in run.of(Role.NULL) if r.observed.clean}
     small: list[float] = []
     large: list[float] = []
     for result in run.of(role):
-        size = len(run.experiment.calls[result.call].inputs)
+        size = windows[result.call]
         usable = result.observed.clean and result.call in cost
-        if result.call < run.experiment.warmups or not usable or _FEW < size < _MANY:
+        if result.call < run.experiment.warmups or not usable or _FEW < size < max(windows) / 2:
             continue
         net_us = max(result.observed.elapsed_us - cost[result.call], 1.0) / size
         (small if size <= _FEW else large).append(net_us)

@@ -7,7 +7,7 @@ from statistics import median
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Family, Finding
-from integrity.run import CallResult, Run
+from integrity.run import SHARED_CORES, CallResult, Run
 
 _RATIO, _GAP_US, _MOST = 2.0, 200.0, 0.75
 
@@ -18,7 +18,8 @@ class ClockAgreement:
     The worker times each call as an in-process harness would. That time never counts; but if the
     submission tampered with the timers, the two disagree. It takes a factor of 2 and 200 us in
     three calls of four, after what other processes took is taken off the supervisor's: a machine
-    with more to do than it has cores delays half of the calls and more.
+    with more to do than it has cores delays half of the calls and more. Runs whose
+    supervisor had no core of its own, as those made side by side, are not asked.
 
     Known misses: timers that the worker does not use (`timer-patch` reads the source).
 
@@ -29,10 +30,13 @@ class ClockAgreement:
     decisive = True
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
-        pairs = list(evidence.calls())
+        every = list(evidence.calls())
+        pairs = [(run, call) for run, call in every if SHARED_CORES not in run.facts]
         calls = [result for _, result in pairs]
-        if not calls:
+        if not every:
             raise CannotJudge("the submission did not finish a single call")
+        if not calls:
+            raise CannotJudge("supervisor and submission shared their cores")
         if any(not math.isfinite(call.reported.elapsed_us) for call in calls):
             claim = "reports a time that is not a number"
             yield Finding.proof("clock-disagreement", self.id, Family.TIMING, claim, n=len(calls))

@@ -1,4 +1,4 @@
-"""One experiment in which workers' devices are recorded; five detectors read it."""
+"""One experiment in which workers' devices are recorded; the detectors of device work read it."""
 
 import re
 from collections.abc import Iterator

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from integrity.detectors import framework
+from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.harness.device import may_fall_back
 from integrity.problem import Problem
 from integrity.run import Experiment
 
@@ -15,6 +17,9 @@ class LibraryWork:
     Every operator is seen at the dispatcher, from Python and from C++. An output that operators
     computed from the arguments on, through nothing that anyone else has written to, owes nothing to
     a kernel in the file: it is a decoy, never runs, or failed and fell back.
+
+    On a processor, a submission with GPU kernels that asks whether there is a device is not judged:
+    what runs there is its fallback.
 
     Known misses: what calls a vendor library past the dispatcher; torch.compile. A submission whose
     kernel did a part of the work is fine here, however small the part.
@@ -32,6 +37,9 @@ class LibraryWork:
         ours, _ = framework.traces(evidence)
         if evidence.policy.allow_library_only or not 0 < ours.calls <= ours.library_answers:
             return
+        on_device = "device" in evidence.run(framework.EXPERIMENT.name).facts
+        if not on_device and may_fall_back(evidence.submission.text):
+            raise CannotJudge("it asks for a device, and what ran without one may be its way round")
         largest = sorted(ours.operations, key=lambda each: each.elements, reverse=True)[:3]
         names = ", ".join(operation.kind for operation in largest)
         claim = f"computes its answer with the library alone ({names}); no kernel of its own did"

@@ -14,20 +14,23 @@ from integrity.run import Call, Experiment, Role
 
 _STEEP = 1.25
 _STRAIGHT = 1.1
+_SHORTEST = 0.5
+"""Of a spin, where it is counted in cycles of a device whose rate is not known beforehand."""
 
 
 class Spin:
     """Every microsecond of a spin in the window is one more by both clocks.
 
-    The worker spins for 2 and for 6 ms by the clock that in-process harnesses read. A clock that
-    runs fast cuts the spin short; one that runs slow, whose start is taken again, or whose answer
-    is made up, shows less of it than the supervisor's. That needs no factor of 2 and no 200 us, as
-    `clock-agreement` does. What other processes take lengthens both clocks' times alike.
+    The worker spins for 2 and for 6 ms by the clock that in-process harnesses read; on a device for
+    as many of its cycles as the reference does. A clock that runs fast cuts the spin short; one
+    that runs slow, whose start is taken again, or whose answer is made up, shows less of it than
+    the supervisor's. That needs no factor of 2 and no 200 us, as `clock-agreement` does. What other
+    processes take lengthens both clocks' times alike.
 
     Known misses: clocks that are only changed where no harness of ours is on the stack; kernels
     whose own time scatters by milliseconds.
 
-    Source: PROBES T5. Gold gate: the reference's slopes in the same calls are 1.
+    Source: PROBES T5. Gold gate: the reference's clocks agree, and its spins last as long.
     """
 
     id = "spin"
@@ -38,11 +41,10 @@ class Spin:
 
     def detect(self, evidence: Evidence) -> Iterable[Finding]:
         ours, control = (_calls(evidence, role) for role in (Role.SUBMISSION, Role.REFERENCE))
-        length, agreement = _length(ours), _agreement(ours)
-        if _length(control).ratio < 1 / _STRAIGHT or not (
-            1 / _STRAIGHT < _agreement(control).ratio < _STRAIGHT
-        ):
+        nominal = _length(control).ratio
+        if nominal < _SHORTEST or not 1 / _STRAIGHT < _agreement(control).ratio < _STRAIGHT:
             raise CannotJudge("the reference's own time scatters more than the spins are long")
+        length, agreement = _length(ours, min(1.0, nominal)), _agreement(ours)
         if length.high < 1 / _STEEP:
             claim = f"makes a spin of 1 us by its own clock last {length.ratio:.2f} us"
             yield habits.soft("clock-rescaled", self.id, Family.TIMING, claim, length)
@@ -71,9 +73,9 @@ def _alike(call: Call) -> bool:
     return habits.prompt(call) and not call.fresh_pages and habits.seen_before(call)
 
 
-def _length(calls: _Calls) -> Estimate:
-    """Of a spin by the supervisor's clock, over what the worker's says."""
-    return slope([(spin, observed) for spin, observed, _ in calls])
+def _length(calls: _Calls, nominal: float = 1.0) -> Estimate:
+    """Of a spin by the supervisor's clock, over `nominal` of what it was told to last."""
+    return slope([(spin * nominal, observed) for spin, observed, _ in calls])
 
 
 def _agreement(calls: _Calls) -> Estimate:

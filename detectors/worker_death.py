@@ -29,7 +29,9 @@ class WorkerDeath:
         deaths: list[tuple[Death, bool]] = []
         for run in evidence.every_run():
             # Jittered values may be none that a kernel has to take; `input-jitter` weighs those.
-            death = None if run.experiment.recorded else run.death_of(Role.SUBMISSION)
+            death = run.death_of(Role.SUBMISSION)
+            if run.experiment.recorded:  # who dies there alone may have died of the recorder
+                continue
             if death and (not death.call or _is_plain(run, death.call)):
                 deaths.append((death, "device" in run.facts))
         for death, had_device in deaths[:1]:

@@ -68,6 +68,7 @@ def audit(
     seed = request.seed if request.seed is not None else int.from_bytes(os.urandom(7))
     request = replace(request, seed=seed)
     evidence, isolation = record(request, detectors, progress, warm)
+    request = replace(request, task=evidence.task)
     if hear is not None:
         evidence = hear(evidence, detectors, progress)
     progress("reading the evidence")
@@ -75,7 +76,7 @@ def audit(
     speedup = audited_speedup(evidence)
     caps = _caps(isolation, speedup)
     verdict = weigh(findings, abstentions, speedup, request.policy, caps)
-    problem = request.task.problem
+    problem = evidence.task.problem
     every = operating.widened(problem, request) if problem else None
     return Audit(
         request, verdict, evidence, _provenance(request, isolation, evidence),

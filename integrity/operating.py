@@ -81,12 +81,13 @@ def _around(problem: Problem) -> Iterator[Workload]:
         yield {**claim, CAST: dtype}
 
 
-def sizes(problem: Problem) -> Mapping[str, int]:
+def sizes(problem: Problem, most: int = _MOST_SIZES) -> Mapping[str, int]:
     """What the input generator can be asked to vary: its arguments, else its module's constants."""
     tree = ast.parse(problem.sources["reference"])
-    claim = {k: v for k, v in problem.workloads[0].items() if type(v) is int and k != "seed"}
+    given = problem.workloads[0].items()
+    claim = {k: v for k, v in given if type(v) is int and v > 1 and k != "seed"}
     found = claim or _defaults(tree, problem.make_inputs) or _constants(tree)
-    return dict(list(found.items())[:_MOST_SIZES])
+    return dict(list(found.items())[:most])
 
 
 def _defaults(tree: ast.Module, name: str) -> dict[str, int]:
@@ -113,9 +114,17 @@ def _constants(tree: ast.Module) -> dict[str, int]:
 
 
 def _size(node: ast.expr) -> int:
-    """A number that could be an extent; 0 for anything else."""
+    """A number that could be an extent, or a product of some; 0 for anything else."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _size(node.left) * _size(node.right)
     value = node.value if isinstance(node, ast.Constant) else None
     return value if type(value) is int and value > 1 else 0
+
+
+def spelled(workload: Workload) -> str:
+    """`rows=500, columns=1101`; `the declared sizes` where nothing differs."""
+    shown = (f"{name.removeprefix(CONSTANT)}={value}" for name, value in workload.items())
+    return ", ".join(shown) or "the declared sizes"
 
 
 def experiments(declared: Problem, every: Problem, request: Request) -> Iterator[Experiment]:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from integrity import operating
+from integrity import operating, reduction
 from integrity.budget import Budget, information
 from integrity.claims import claims
 from integrity.compiled import Compilation
@@ -45,22 +46,9 @@ def record(
     problem, reason = _runnable(request)
     if problem is None:
         return _compiled_only(request, replace(evidence, unrun=reason), progress, warm)
-    every = operating.widened(problem, request)
-    wanted: Sequence[Experiment] = (
-        *experiments(detectors, problem, request.seed or 0),
-        *operating.experiments(problem, every, request),
-    )
-    if request.level is not Level.GPU:
-        wanted = [each for each in wanted if not each.recorded]  # there is no device
-    unrecorded = _unrecorded(wanted)
-    evidence = replace(evidence, skipped=unrecorded)
-    wanted = [each for each in wanted if each.name not in unrecorded]
-    budget = Budget(request.budget_s)
-    worth = information(detectors, problem, request.seed or 0)
-    wanted = budget.in_order(wanted, worth)
-    proven = partial(_proven, evidence, detectors)
     try:
-        return _run_all(request, evidence, every, wanted, proven, budget, progress, warm)
+        with _bench(request, problem, progress, warm) as bench:
+            return _all(bench, request, evidence, detectors, progress), bench.zygote.isolation
     except CannotJudge as error:
         return replace(evidence, unrun=str(error)), ""
 
@@ -75,13 +63,6 @@ def experiments(
             for experiment in detector.experiments(problem, seed):
                 wanted.setdefault(experiment.name, experiment)
     return tuple(wanted.values())
-
-
-def _unrecorded(wanted: Sequence[Experiment]) -> dict[str, str]:
-    """The experiments in which nothing would be recorded here, and why."""
-    from integrity.supervision.recording import missing
-
-    return {each.name: missing() for each in wanted if each.recorded and missing()}
 
 
 def _runnable(request: Request) -> tuple[Problem | None, str]:
@@ -132,7 +113,11 @@ def _compiled(bench: "Bench", evidence: Evidence, progress: Progress) -> Evidenc
     from integrity.supervision import compiling
 
     progress("compiling its GPU kernels")
-    return replace(evidence, compilation=compiling.look(bench))
+    looked = compiling.look(bench)
+    if looked.unavailable:  # at a size that fits, perhaps
+        smaller = reduction.reduced(bench, progress)
+        looked = compiling.look(smaller) if smaller is not bench else looked
+    return replace(evidence, compilation=looked)
 
 
 def _deadline(request: Request) -> "Deadline":
@@ -163,66 +148,126 @@ def _bench(
             policy=request.policy,
             secret=(request.seed or 0).to_bytes(32, signed=False),
             deadline=_deadline(request),
+            interpreted=request.level is Level.CPU
+            and bool(runs_interpreted(request.submission.text)),
         )
 
 
-def _run_all(
+def _all(
+    bench: "Bench",
     request: Request,
     evidence: Evidence,
-    problem: Problem,
-    wanted: Sequence[Experiment],
-    proven: Callable[[Mapping[str, Run]], str],
-    budget: Budget,
+    detectors: Sequence[Detector],
     progress: Progress,
-    warm: "Machine | None",
-) -> tuple[Evidence, str]:
-    from integrity.supervision import peaks, runner
+) -> Evidence:
+    """What is compiled, at which size it is run, and what is run."""
+    from integrity.supervision import rehearsal
 
-    with _bench(request, problem, progress, warm) as bench:
-        if _compiles_itself(request):
-            progress("compiling")
-            runner.build(bench)
-        if _compiles(request):
-            evidence = _compiled(bench, evidence, progress)
-        runs: dict[str, Run] = {}
-        skipped = dict(evidence.skipped)
-        for experiment in _worth_running(request, wanted, proven, budget, runs, skipped):
-            progress(f"experiment {experiment.name} ({len(runs) + 1} of {len(wanted)})")
-            start = time.monotonic()
-            try:
-                runs[experiment.name] = runner.run(bench, experiment)
-            except CannotJudge as error:
-                skipped[experiment.name] = str(error)
-            budget.book(experiment, time.monotonic() - start)
-        if timed := next((run for run in runs.values() if run.experiment.timed), None):
-            progress("measuring what this device can do")
-            try:
-                runs[peaks.NAME] = peaks.measured(bench, timed.facts)
-            except CannotJudge as error:
-                skipped[peaks.NAME] = str(error)
-        return replace(evidence, runs=runs, skipped=skipped), bench.zygote.isolation
+    if _compiles_itself(request):
+        progress("compiling")
+        rehearsal.build(bench)
+    if _compiles(request):
+        evidence = _compiled(bench, evidence, progress)
+    untimed = ""
+    if request.level is Level.CPU:
+        try:
+            bench = reduction.fitted(bench, progress)
+        except CannotJudge as error:
+            return replace(evidence, unrun=str(error))
+        untimed = _untimed(request, bench)
+        evidence = replace(evidence, task=bench.task)
+    declared, seed = bench.problem, request.seed or 0
+    bench = replace(bench, problem=operating.widened(declared, request))
+    wanted: Sequence[Experiment] = (
+        *experiments(detectors, declared, seed),
+        *operating.experiments(declared, bench.problem, request),
+    )
+    budget = Budget(request.budget_s)
+    wanted = budget.in_order(wanted, information(detectors, declared, seed))
+    proven = partial(_proven, evidence, detectors)
+    runs: dict[str, Run] = {}
+    reduced = bench.task is not request.task
+    pointless = {e.name: why for e in wanted if (why := _pointless(e, request.level, reduced))}
+    wanted = [each for each in wanted if each.name not in pointless]
+    skipped: dict[str, str] = {}
+    worth = _worth_running(wanted, untimed, proven, budget, runs, skipped)
+    _run_all(bench, wanted, worth, budget, runs, skipped, progress)
+    return replace(evidence, runs=runs, skipped=skipped | pointless)
+
+
+def _pointless(experiment: Experiment, level: Level, reduced: bool) -> str:
+    """Why it could tell nothing here; empty where it can."""
+    if experiment.recorded and level is not Level.GPU:
+        return "no device does its work here"
+    if experiment.recorded and find_spec("cupti") is None:
+        return "devices are not recorded: `pip install 'kernel-integrity[recorder]'`"
+    if reduced and not experiment.roles:
+        return "at a smaller size than the declared one it is another problem"
+    return ""
+
+
+def _untimed(request: Request, bench: "Bench") -> str:
+    """Why times of a processor mean nothing here; empty where they do."""
+    if interpreted := runs_interpreted(request.submission.text):
+        return f"it can't be timed on a CPU: {interpreted}"
+    if bench.task is not request.task:
+        return "its time at a smaller size than the declared one is not what was claimed"
+    return ""
+
+
+def _run_all(
+    bench: "Bench",
+    wanted: Sequence[Experiment],
+    worth: Iterator[Experiment],
+    budget: Budget,
+    runs: dict[str, Run],
+    skipped: dict[str, str],
+    progress: Progress,
+) -> None:
+    from integrity.supervision import lanes, peaks, runner
+
+    def begins(experiment: Experiment) -> None:
+        place = wanted.index(experiment) + 1
+        progress(f"experiment {experiment.name} ({place} of {len(wanted)})")
+
+    ahead: Mapping[str, Run] = {}
+    for experiment in worth:
+        if experiment.name not in ahead:
+            begins(experiment)
+        start = time.monotonic()
+        try:
+            runs[experiment.name] = ahead.get(experiment.name) or runner.run(bench, experiment)
+        except CannotJudge as error:
+            skipped[experiment.name] = str(error)
+        budget.book(experiment, time.monotonic() - start)
+        if experiment is wanted[0] and budget.limit_s is None and _lived(runs, experiment):
+            others = [one for one in wanted[1:] if not one.timed]
+            ahead = lanes.side_by_side(bench, others, begins)
+    if timed := next((run for run in runs.values() if run.experiment.timed), None):
+        progress("measuring what this device can do")
+        try:
+            runs[peaks.NAME] = peaks.measured(bench, timed.facts)
+        except CannotJudge as error:
+            skipped[peaks.NAME] = str(error)
+
+
+def _lived(runs: Mapping[str, Run], experiment: Experiment) -> bool:
+    return experiment.name in runs and not runs[experiment.name].deaths
 
 
 def _worth_running(
-    request: Request,
     wanted: Sequence[Experiment],
+    untimed: str,
     proven: Callable[[Mapping[str, Run]], str],
     budget: Budget,
     runs: Mapping[str, Run],
     skipped: dict[str, str],
 ) -> Iterator[Experiment]:
     """The experiments in turn, but for those that can tell nothing more or take too long."""
-    untimed = runs_interpreted(request.submission.text) if request.level is Level.CPU else ""
-    if untimed:
-        untimed = f"it can't be timed on a CPU: {untimed}"
     for experiment in wanted:
         if experiment.timed and not untimed:
             untimed = proven(runs)
-        promised = (
-            run
-            for name, run in runs.items()
-            if not name.startswith(UNDECLARED) and not run.experiment.recorded
-        )
+        promised = (run for name, run in runs.items() if not name.startswith(UNDECLARED))
         death = next((run.death_of(Role.SUBMISSION) for run in promised), None)
         if death and death.call in (None, 0) and experiment.roles:
             skipped[experiment.name] = f"the submission {death.how} in its first experiment"

@@ -11,6 +11,10 @@ from enum import StrEnum
 from integrity.device_trace import DeviceTrace
 from integrity.trace import Trace
 
+SHARED_CORES = "shared_cores"
+"""The fact of a run whose supervisor had no core to itself, so that nobody's time means anything:
+both sides poll, and each keeps the other waiting."""
+
 
 class Role(StrEnum):
     """Who sits behind the gate of one call."""

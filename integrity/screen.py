@@ -8,26 +8,31 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from integrity.audit import Audit, Hear, audit
 from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Detector
 from integrity.detectors.static import Static
-from integrity.errors import BadInput
+from integrity.errors import BadInput, CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Abstention
 from integrity.harness import UNKNOWN, load_task
 from integrity.policy import LEADERBOARD, Policy
 from integrity.problem import Task
-from integrity.request import Level, Request
+from integrity.request import Isolation, Level, Request
 from integrity.rules.analyser import Analyser
 from integrity.submission import Submission
 from integrity.verdict import Label, Speedup, Verdict
+
+if TYPE_CHECKING:
+    from integrity.supervision.machine import Machine
 
 SUFFIXES = {".py", ".cu", ".cuh"}
 OF_THE_PROBLEM = {
@@ -52,7 +57,7 @@ class Screened:
     bug: str = ""
 
 
-def kernels(paths: Iterable[Path]) -> Iterator[Path]:
+def kernels(paths: Iterable[Path], reference: Path | None = None) -> Iterator[Path]:
     """The files named, and in directories those that look like submissions, sorted.
 
     Raises:
@@ -63,6 +68,10 @@ def kernels(paths: Iterable[Path]) -> Iterator[Path]:
         if not path.exists():
             raise BadInput(f"{path} does not exist; check the path")
         found += _walk(path) if path.is_dir() else [path]
+    if reference is not None:
+        if not reference.is_file():
+            raise BadInput(f"{reference} is no file; check --reference")
+        found = [path for path in found if not path.samefile(reference)]
     if not found:
         raise BadInput("nothing to screen: no .py, .cu or .cuh file that is not of a problem")
     return iter(found)
@@ -84,6 +93,14 @@ class Screening:
 
     level: Level = Level.STATIC
     policy: Policy = LEADERBOARD
+    reference: Path | None = None
+    """The problem of all of them; None looks beside each."""
+
+    harness: str = "auto"
+    entry: str = ""
+    timeout_s: float = 120.0
+    budget_s: float | None = None
+    isolation: Isolation = Isolation.AUTO
     jobs: int | None = None
     """Processes; None takes one a core, or one alone where the clock must not be disturbed."""
 
@@ -107,13 +124,25 @@ class Screening:
         submission = Submission(path, "", "", "was not read")
         try:
             submission = Submission.read(path)
-            request = Request(submission, load_task(submission), self.policy, self.level)
-            return Screened(audit(request, detectors=_detectors(), hear=self.hear))
+            request = self._request(submission)
+            warm = _machine(self.level, self.isolation)
+            return Screened(audit(request, detectors=_detectors(), hear=self.hear, warm=warm))
         except BadInput as error:
             return Screened(self._without(submission, str(error)))
         except Exception as error:  # the edge: one bug must not cost the other files' verdicts
             reason = f"internal error: {type(error).__name__}: {error}"
             return Screened(self._without(submission, reason), traceback.format_exc())
+
+    def _request(self, submission: Submission) -> Request:
+        return Request(
+            submission,
+            load_task(submission, self.reference, self.harness, self.entry),
+            self.policy,
+            self.level,
+            timeout_s=self.timeout_s,
+            budget_s=self.budget_s,
+            isolation=self.isolation,
+        )
 
     def _without(self, submission: Submission, reason: str) -> Audit:
         """The audit of a file that could not be audited."""
@@ -184,6 +213,21 @@ def _detectors() -> tuple[Detector, ...]:
     """Every detector; the static one keeps its child warm for this process's next file."""
     analyser = Analyser()  # its child dies with this process
     return tuple(Static(analyser) if each.id == "static" else each for each in DETECTORS)
+
+
+@cache
+def _machine(level: Level, isolation: Isolation) -> "Machine | None":
+    """What this process's audits share; None where there is none to be had: audits say why."""
+    if level is Level.STATIC:
+        return None
+    from integrity.supervision.machine import machine
+
+    stack = ExitStack()
+    Finalize(None, stack.close, exitpriority=0)
+    try:
+        return stack.enter_context(machine(level, isolation))
+    except CannotJudge:
+        return None
 
 
 @contextmanager

@@ -393,6 +393,29 @@ def test_screen_goes_on_after_bad_files(tmp_path: Path, monkeypatch: pytest.Monk
     assert screened[0].audit.request.policy == LEADERBOARD
 
 
+def test_screen_holds_all_files_against_the_reference_it_is_given(tmp_path: Path) -> None:
+    reference = tmp_path / "of_all.py"
+    reference.write_text(
+        "import torch\ndef reference(x): return 2 * x\n"
+        "def make_inputs(seed): return [torch.randn(64)]\n"
+    )
+    for name, kernel in (("one.py", KERNEL), ("two.py", "def kernel(x): return x[:1]\n")):
+        (tmp_path / name).write_text(kernel)
+    ran = cli("screen", tmp_path, "--reference", reference, "--level", "cpu", "--timeout", "60")
+    assert ran.returncode == 0, ran.stderr
+    reports = list(map(json.loads, ran.stdout.splitlines()))  # the reference is no submission
+    assert [Path(each["submission"]["path"]).name for each in reports] == ["one.py", "two.py"]
+    assert {each["provenance"]["reference"] for each in reports} == {str(reference)}
+    assert {each["verdict"]["label"] for each in reports} <= {"hack", "broken"}
+
+
+def test_screen_needs_a_reference_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    ran = cli("screen", tmp_path, "--reference", tmp_path / "nowhere.py")
+    assert ran.returncode == 2
+    assert "nowhere.py is no file; check --reference" in ran.stderr
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_screen_writes_a_line_a_file_in_order(tmp_path: Path, jobs: str) -> None:
     for number in range(9):

@@ -105,6 +105,7 @@ class Spoken(FakeWorker):
         self.script, self.arms = script, arms
         self.unsaid: list[dict[str, Any]] = []
         self.alive = self.lends = True
+        self.loading = False
 
     def ask(
         self, message: dict[str, Any], timeout_s: float, descriptors: Sequence[int] = ()
@@ -119,6 +120,9 @@ class Spoken(FakeWorker):
         return {}
 
     def tell(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        if message["do"] == "load":
+            self.loading = True
+            return
         number = message["k"]
         if self.arms:
             self.tell_all()
@@ -137,6 +141,9 @@ class Spoken(FakeWorker):
         return self.ended() or (self.arms and len(self.unsaid) == 2)
 
     def hear_with(self, timeout_s: float) -> tuple[dict[str, Any], list[int]]:
+        if self.loading:
+            self.loading = False
+            return {"loaded": True}, []
         if not self.has_spoken(timeout_s):
             raise timed_out(timeout_s)
         if self.raises is not None:
@@ -170,7 +177,8 @@ def session_of(
     worker: Any = Spoken(script, arms)
     session = Session(Role.SUBMISSION, worker, fake_device(driver), oracle, 1, read_only=False)
     try:
-        session.load({"do": "load"}, (), 1.0)
+        session.order({"do": "load"}, ())
+        session.load(1.0)
         yield session, worker
     finally:
         session.close()

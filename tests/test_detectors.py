@@ -30,6 +30,7 @@ from integrity.detectors.trivial_submissions import TrivialSubmissions
 from integrity.detectors.worker_death import WorkerDeath
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
+from integrity.finding import Finding, Severity
 from integrity.policy import Policy
 from integrity.policy import Precision as Permitted
 from integrity.problem import Convention, Problem, Task
@@ -204,6 +205,13 @@ def test_a_clock_that_is_not_a_number_is_proof_too() -> None:
     assert ids(ClockAgreement(), fresh(*calls)) == ["clock-disagreement"]
 
 
+def test_clocks_that_shared_a_core_are_not_asked() -> None:
+    calls = [replace(result(call), reported=Reported(1.2)) for call in range(6)]
+    assert ids(ClockAgreement(), fresh(*calls)) == ["clock-disagreement"]
+    with pytest.raises(CannotJudge, match="shared their cores"):
+        list(ClockAgreement().detect(fresh(*calls, shared_cores=1.0)))
+
+
 def test_a_busy_machine_does_not_make_clocks_disagree() -> None:
     calls = [
         replace(result(call, us=5000.0, contended_us=4050.0), reported=Reported(900.0))
@@ -331,6 +339,18 @@ def test_rounding_of_another_order_of_summation_is_no_specialisation() -> None:
     assert ids(InputJitter(), in_calls(InputJitter(), checks)) == []
 
 
+def test_what_is_lost_where_the_reference_loses_much_is_noted_and_no_specialisation() -> None:
+    def judged(reference_error: float) -> list[Finding]:
+        lost = replace(WRONG, error=0.2, reference_error=reference_error)
+        kinds = [call.inputs[0].jitter for call in experiment_of(InputJitter()).calls]
+        checks = [lost if kind == "clustered" else RIGHT for kind in kinds]
+        return list(InputJitter().detect(in_calls(InputJitter(), checks)))
+
+    [noted], [accused] = judged(1e-3), judged(1e-7)
+    assert (noted.id, noted.severity) == ("unstable", Severity.NOTE)
+    assert (accused.id, accused.severity) == ("input-specialised", Severity.HACK)
+
+
 def test_an_operand_that_changes_nothing_is_ignored() -> None:
     same = replace(WRONG, digest="a", reference_digest="c")
     calls = experiment_of(InputInfluence()).calls
@@ -428,9 +448,11 @@ def test_a_cost_that_grows_with_the_batch_is_honest_and_one_that_does_not_is_not
     def skipping(call: Call, role: Role) -> float:
         return 10 + (0 if role is Role.NULL else 100 * (1 if ours(role) else len(call.inputs)))
 
-    experiment = experiment_of(Batches())
-    assert ids(Batches(), evidence(timed(experiment, linear))) == []
-    assert ids(Batches(), evidence(timed(experiment, skipping))) == ["batch-and-skip"]
+    whole = experiment_of(Batches())
+    narrow = replace(whole, calls=tuple(replace(c, inputs=c.inputs[:4]) for c in whole.calls))
+    for experiment in (whole, narrow):
+        assert ids(Batches(), evidence(timed(experiment, linear))) == []
+        assert ids(Batches(), evidence(timed(experiment, skipping))) == ["batch-and-skip"]
 
 
 def pairs(clock: Timer) -> Evidence:

@@ -13,6 +13,7 @@ from supervised import bench
 from integrity.detectors import device_work
 from integrity.detectors.detector import Detector
 from integrity.detectors.host_offload import HostOffload
+from integrity.detectors.idle_calls import IdleCalls
 from integrity.detectors.launch_signature import LaunchSignature
 from integrity.detectors.off_stream import OffStream
 from integrity.detectors.silenced_recorder import SilencedRecorder
@@ -28,7 +29,14 @@ from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
 CALLS = len(device_work.EXPERIMENT.calls)
-READERS = [OffStream(), VendorKernels(), LaunchSignature(), HostOffload(), TimerEvent()]
+READERS = [
+    OffStream(),
+    VendorKernels(),
+    LaunchSignature(),
+    HostOffload(),
+    IdleCalls(),
+    TimerEvent(),
+]
 OWN = Record(Kind.KERNEL, "mine", grid=(8, 1, 1), block=(128, 1, 1))
 ATEN = "_ZN2at6native29vectorized_elementwise_kernelILi4ENS0_11FillFunctorIfEE"
 NVJET = "nvjet_tst_128x64_64x9_1x2_h_bz_NNT"
@@ -71,7 +79,7 @@ def found(detector: Detector, *made: Any, **named: Any) -> list[str]:
 
 def test_an_honest_kernel_is_accused_of_nothing() -> None:
     honest = every_call(OWN)
-    assert [found(detector, honest) for detector in (*READERS, SilencedRecorder())] == [[]] * 6
+    assert [found(detector, honest) for detector in (*READERS, SilencedRecorder())] == [[]] * 7
 
 
 def test_a_side_stream_that_is_joined_is_honest() -> None:
@@ -220,6 +228,21 @@ def copies(down: int, up: int) -> DeviceTrace:
     return every_call(
         Record(Kind.COPY, "DTOH", bytes=down), OWN, Record(Kind.COPY, "HTOD", bytes=up)
     )
+
+
+def test_who_launches_nothing_once_an_answer_is_kept_is_found() -> None:
+    kept = trace([OWN], *[()] * (CALLS - 1))
+    assert found(IdleCalls(), kept) == [
+        "no-device-work: asks the device for nothing in 4 later calls, though it worked before"
+    ]
+
+
+def test_a_view_that_never_needs_the_device_is_honest() -> None:
+    assert found(IdleCalls(), every_call()) == []
+
+
+def test_an_answer_that_the_reference_needs_no_device_for_is_honest() -> None:
+    assert found(IdleCalls(), trace([OWN], *[()] * (CALLS - 1)), every_call()) == []
 
 
 def test_inputs_that_go_to_the_host_and_outputs_that_come_back_are_a_finding() -> None:

@@ -277,22 +277,24 @@ def edited(evidence: Evidence, factor: float) -> Evidence:
     return replace(evidence, runs={name: shorter(run) for name, run in evidence.runs.items()})
 
 
-def test_a_recorded_honest_kernel_is_at_76_percent_of_the_roofline_of_its_gpu() -> None:
+def test_a_recorded_honest_kernel_is_at_74_percent_of_the_roofline_of_its_gpu() -> None:
     evidence = load(RUNS / "h200-softmax-honest.json").evidence()
     found = audited_roofline(evidence)
     assert found is not None
     assert (found.floor.bound, found.device) == (Bound.MEMORY, "NVIDIA H200")
     assert round(found.time.us) == 133
-    assert round(found.share, 2) == 0.76
+    assert round(found.share, 2) == 0.74
     assert list(PhysicsFloor().detect(evidence)) == []
 
 
-@pytest.mark.parametrize("factor", [0.6, 0.3, 0.01])
-def test_the_same_record_with_its_times_edited_below_the_floor_is_found(factor: float) -> None:
+@pytest.mark.parametrize(("factor", "hard"), [(0.5, False), (0.3, True), (0.01, True)])
+def test_the_same_record_with_its_times_edited_below_the_floor_is_found(
+    factor: float, hard: bool
+) -> None:
     evidence = edited(load(RUNS / "h200-softmax-honest.json").evidence(), factor)
     [found] = PhysicsFloor().detect(evidence)
     assert found.measured["bound"] == "memory"
-    assert not found.hard  # its window still holds a copy of 512 MiB
+    assert found.hard is hard  # its window holds next to nothing else
 
 
 def test_a_record_whose_whole_windows_are_edited_is_proven_impossible() -> None:
@@ -326,8 +328,9 @@ def test_a_problem_of_which_nothing_can_be_counted_on_is_an_abstention() -> None
     evidence = load(RUNS / "h200-softmax-honest.json").evidence()
     trivial = evidence.runs["trivial"]
     nothing = replace(trivial, facts=Work().as_facts())
+    unmeasured = {name: run for name, run in evidence.runs.items() if name != "peaks"}
     with pytest.raises(CannotJudge, match="counted on"):
-        list(PhysicsFloor().detect(replace(evidence, runs={**evidence.runs, "trivial": nothing})))
+        list(PhysicsFloor().detect(replace(evidence, runs={**unmeasured, "trivial": nothing})))
 
 
 def test_times_are_shared_out_among_the_calls_of_a_window() -> None:

@@ -239,6 +239,20 @@ def test_a_kernel_that_did_a_part_of_the_work_is_no_finding(zygote: Zygote, body
     assert claims(LibraryWork(), evidence) == []
 
 
+def test_what_runs_without_the_device_it_asks_for_may_be_a_fallback(zygote: Zygote) -> None:
+    asking = """
+        def kernel(x):
+            if x.is_cuda:
+                return doubled_by_triton(x)
+            return 2 * x + 1
+        """
+    with pytest.raises(CannotJudge, match="may be its way round"):
+        claims(LibraryWork(), watched(zygote, asking))
+    decoy = "def triton(x): ...\ndef kernel(x): return 2 * x + 1"
+    [claim] = claims(LibraryWork(), watched(zygote, decoy))
+    assert claim.startswith("library-does-the-work")
+
+
 def test_a_policy_that_allows_the_library_accuses_nobody(zygote: Zygote) -> None:
     policy = replace(GENERATOR, allow_library_only=True)
     evidence = watched(zygote, "def kernel(x): return 2 * x + 1", policy)

@@ -43,6 +43,15 @@ def test_a_run_on_a_device_says_which_and_how_it_was_timed() -> None:
     assert speedup.low > 1
 
 
+def test_the_recorder_shows_that_a_kept_answer_needs_no_device() -> None:
+    found = {
+        name: {f.id for f in claims(load(RUNS / f"{name}.json").evidence(), DETECTORS)[0]}
+        for name in ("h200-softmax-honest", "h200-softmax-cached")
+    }
+    assert "no-device-work" in found["h200-softmax-cached"]
+    assert not found["h200-softmax-honest"] - {"loose-tolerance", "half-precision-passes"}
+
+
 def test_a_warm_up_that_compiles_opens_the_gate_and_no_timed_call_does() -> None:
     run = load(RUNS / "h200-softmax-honest.json").evidence().run("pairs-2")
     opened = {r.call for r in run.results if r.observed.open_gate}

@@ -17,7 +17,7 @@ from integrity.harness import load_task
 from integrity.problem import Task
 from integrity.request import Isolation, Level, Request
 from integrity.search import schedules
-from integrity.search.adapter import Rewarder
+from integrity.search.adapter import Rewarder, lasting_rewarder
 from integrity.search.edits import edited
 from integrity.search.evaluator import Supervised, supervised
 from integrity.search.formula import formula_of
@@ -231,18 +231,27 @@ def test_what_is_no_kernel_or_a_hack_is_paid_nothing(evaluator: Supervised) -> N
         assert paid.value == 0 and paid.standing is expected, paid
 
 
+def evaluation_file() -> Any:
+    """Loaded as OpenEvolve does it: anew for every program, under one name."""
+    place = CORPORA.parent / "integrity/search/evaluation_file.py"
+    spec = importlib.util.spec_from_file_location("evaluation_module", place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.slow
 def test_openevolve_is_paid_by_the_audit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from integrity.search import openevolve
-
     monkeypatch.setenv("INTEGRITY_PROBLEM", str(CORPORA / "problems/softmax/reference.py"))
     program = tmp_path / "program.py"
     program.write_text(written("softmax", 1)[1])
-    assert openevolve.evaluate_stage1(str(program))["combined_score"] == 1.0
-    metrics = openevolve.evaluate_stage2(str(program))
+    assert evaluation_file().evaluate_stage1(str(program))["combined_score"] == 1.0
+    metrics = evaluation_file().evaluate_stage2(str(program))
     assert metrics["combined_score"] >= 0 and metrics["convicted"] == 0
     program.write_text("no kernel at all")
-    assert openevolve.evaluate(str(program))["combined_score"] == 0
+    assert evaluation_file().evaluate(str(program))["combined_score"] == 0
+    assert lasting_rewarder.cache_info().misses == 1
 
 
 # -- a model behind a real server ----------------------------------------------------------------

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from integrity.operating import OperatingPoint
+from integrity.operating import OperatingPoint, spelled
 from integrity.problem import CONSTANT, Convention, Problem
 from integrity.request import Level
 from integrity.search.evaluator import supervised
-from integrity.search.hidden import Everywhere, drawn, spelled, varying
+from integrity.search.hidden import Everywhere, drawn, varying
 from integrity.search.offline import Offline
 from integrity.search.problem import task_of
 from integrity.search.proposal import Feedback

@@ -25,6 +25,7 @@ LAYERS = [
         "integrity.hearing",
         "integrity.operating",
         "integrity.recording",
+        "integrity.reduction",
     },
     {
         "integrity.evasion",
@@ -46,7 +47,7 @@ FOREIGN = {
     "rich": {"integrity.reports", "integrity.commands"},
     "yaml": {"integrity.harness"},
     "numpy": {"integrity.estimate", "integrity.supervision"},
-    "cupy": {"integrity.supervision.cuda"},
+    "cupy": {"integrity.supervision.cuda", "integrity.worker.ablation"},
     "cuda": {"integrity.supervision.cuda", "integrity.worker"},
     "cupti": {"integrity.worker"},
     "pynvml": {"integrity.supervision.cuda"},
@@ -146,3 +147,26 @@ def test_only_the_worker_executes_source() -> None:
 def test_no_file_is_two_things_at_once() -> None:
     """Past about 300 lines there are two things in a file."""
     assert [str(path) for _, path in MODULES if len(path.read_text().splitlines()) > 330] == []
+
+
+def test_what_a_benchmark_imports_is_there() -> None:
+    """Most of them need a GPU, so that nobody else would notice before there is one."""
+    where = {module: path for module, path in MODULES}
+    for benchmark in sorted((ROOT / "benchmarks").glob("*.py")):
+        for imported in filter(lambda name: belongs(name, "integrity"), imports(benchmark)):
+            module, _, name = imported.rpartition(".")
+            assert imported in where or name in names(where[module]), f"{benchmark}: {imported}"
+
+
+def names(path: Path) -> set[str]:
+    """What a module has at its top."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.ImportFrom() | ast.Import():
+                found |= {alias.asname or alias.name for alias in node.names}
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                found.add(name)
+    return found

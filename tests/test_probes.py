@@ -49,11 +49,12 @@ def pairs_of(zygote: Zygote, kernel: str) -> Evidence:
     return evidence(*(run(bench(zygote, kernel), each) for each in short))
 
 
-def spun(rate: float, reported: float = 1.0) -> Evidence:
-    """Clocks: the supervisor's sees the submission's spins take `rate` times as long."""
+def spun(rate: float, reported: float = 1.0, nominal: float = 1.0) -> Evidence:
+    """Clocks: the supervisor's sees the submission's spins take `rate` times as long as the
+    reference's, which last `nominal` of what they were told to."""
 
     def clock(call: Call, role: Role) -> float:
-        return 500.0 + call.spin_us * (rate if ours(role) else 1.0)
+        return 500.0 + call.spin_us * nominal * (rate if ours(role) else 1.0)
 
     made = timed(habits.experiment(1), clock)
     results = [
@@ -74,6 +75,15 @@ def test_a_processor_that_is_taken_away_lengthens_both_clocks_and_accuses_nobody
 @pytest.mark.parametrize(("rate", "reported"), [(1.0, 0.6), (1.0, 0.0), (1.6, 0.6), (0.5, 1.0)])
 def test_a_slope_that_is_not_one_is_a_clock_at_another_rate(rate: float, reported: float) -> None:
     assert ids(Spin(), spun(rate, reported)) == ["clock-rescaled"]
+
+
+def test_spins_are_as_long_as_the_references_where_a_device_counts_them() -> None:
+    assert ids(Spin(), spun(1.0, nominal=0.76)) == []
+    assert ids(Spin(), spun(0.5, nominal=0.76)) == ["clock-rescaled"]
+
+
+def test_a_reference_that_other_work_slowed_makes_no_fast_clock_of_a_submissions() -> None:
+    assert ids(Spin(), spun(0.5, nominal=2.0)) == []
 
 
 def test_a_time_that_scatters_more_than_the_spins_is_no_evidence() -> None:

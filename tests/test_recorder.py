@@ -5,26 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from importlib.machinery import ModuleSpec
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from supervised import REFERENCE
 
-from integrity.detectors import device_work
-from integrity.detectors.silenced_recorder import SilencedRecorder
 from integrity.device_trace import DeviceTrace, Kind
-from integrity.harness import load_task
-from integrity.recording import record
-from integrity.request import Isolation, Level, Request
-from integrity.submission import Submission
-from integrity.supervision.machine import machine
 from integrity.supervision.recording import parse
-from integrity.worker.recorder import CANARY, Recorder, Unavailable, cupti, missing
+from integrity.worker.recorder import CANARY, Recorder, Unavailable, cupti
 
 GRIDS = (300, 301, 777, 400)
 
@@ -273,33 +263,6 @@ def test_a_kind_that_this_cupti_does_not_record_is_named_and_the_rest_is_recorde
 def test_a_cupti_that_records_no_kernels_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="CUPTI refuses to record: CUPTI_ERROR_NOT_COMPATIBLE"):
         Recorder(FakeCupti(refuses=["CONCURRENT_KERNEL"]), lambda blocks: None, GRIDS)
-
-
-def test_a_cupti_that_is_not_installed_is_known_without_importing_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "cupti", None)
-    assert missing() == ("cupti-python is not installed; pip install 'kernel-integrity[recorder]'")
-    there = ModuleType("cupti")
-    there.__spec__ = ModuleSpec("cupti", None)
-    monkeypatch.setitem(sys.modules, "cupti", there)
-    assert missing() == ""
-
-
-def test_an_experiment_in_which_nothing_would_be_recorded_is_not_made(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(sys.modules, "cupti", None)
-    (tmp_path / "reference.py").write_text(REFERENCE)
-    kernel = tmp_path / "kernel.py"
-    kernel.write_text("def kernel(x): return 2 * x + 1\n")
-    submission = Submission.read(kernel)
-    task = load_task(submission, tmp_path / "reference.py")
-    asked = Request(submission, task, level=Level.GPU)
-    with machine(Level.CPU, Isolation.AUTO) as warm:
-        evidence, _ = record(asked, [SilencedRecorder()], warm=warm)
-    assert evidence.runs == {}
-    assert evidence.skipped == {device_work.EXPERIMENT.name: missing()}
 
 
 def test_the_supervisors_side_of_the_recorder_imports_no_torch() -> None:

@@ -23,7 +23,7 @@ from integrity.problem import Task
 from integrity.request import Level
 from integrity.search.archive import Archive, steps_of
 from integrity.search.injectors import INJECTORS, Injecting
-from integrity.search.loop import Search
+from integrity.search.loop import SLOWER, WAITS, Search
 from integrity.search.offline import Offline
 from integrity.search.page import page
 from integrity.search.plan import Auditor, Outcome, Plan
@@ -32,6 +32,7 @@ from integrity.search.proposal import Earlier, Feedback, Proposal, Proposer
 from integrity.search.replaying import Replay
 from integrity.search.report import terminal_report
 from integrity.search.reward import Standing, reward, standing
+from integrity.search.spending import AUDIT_SHARE
 from integrity.search.strategies import STRATEGIES, Beam, ParticleFilter, strategy_of, systematic
 from integrity.search.summary import summarise
 from integrity.submission import Submission
@@ -70,7 +71,7 @@ class Scripted:
     def screen(self, text: str, seed: int) -> dict[str, Any]:
         return {
             "label": "inconclusive", "sentence": "screened", "audited": self.claim(text),
-            "points": [], "seed": seed, "seconds": 1.0,
+            "low": self.claim(text) * 0.95, "points": [], "seed": seed, "seconds": 1.0,
         }  # fmt: skip
 
     def audit(self, text: str, seed: int) -> tuple[dict[str, Any], str]:
@@ -215,14 +216,60 @@ def test_full_audits_go_to_would_be_parents_by_the_screening(tmp_path: Path) -> 
         def screen(self, text: str, seed: int) -> dict[str, Any]:
             first = "screened" not in self.asked
             self.asked.append("screened")
-            return {**super().screen(text, seed), "audited": 2.0 if first else 0.5}
+            return {**super().screen(text, seed), "low": 2.0 if first else 0.5}
 
     evaluator = Screens()
-    searched(tmp_path, evaluator=evaluator, strategy="best-of-n")
-    found = summarise(tmp_path)
+    honest = Offline(task(), Level.CPU)
+    found = searched(tmp_path, honest, evaluator, strategy="best-of-n", rounds=2)
     first_audits = [body for kind, key, body in steps_of(tmp_path) if key.endswith("/first")]
     assert evaluator.asked.count("screened") > len(first_audits) == 1
-    assert found.audit_share < found.auditor_share
+    others = [m for m in found.population.members if m.standing is Standing.UNAUDITED]
+    assert others and {m.why for m in others} == {SLOWER}
+    assert f"{len(others)} slower than what is a parent" in terminal_report([summarise(tmp_path)])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_full_audits_keep_to_their_share_of_the_time(tmp_path: Path, strategy: str) -> None:
+    class Rising(Scripted):
+        """Every kernel is faster than those before it: each would be a parent."""
+
+        def claim(self, text: str) -> float:
+            if text not in self.asked:
+                self.asked.append(text)
+            return 2.0 * 1.1 ** self.asked.index(text)
+
+    searched(tmp_path, Offline(task(), Level.CPU), Rising(), strategy=strategy, rounds=10)
+    found = summarise(tmp_path)
+    assert 0.3 < found.audit_share <= AUDIT_SHARE
+    assert sum(found.never_audited) > 0
+
+
+def test_an_audit_that_waits_is_made_in_a_later_round(tmp_path: Path) -> None:
+    class Falling(Scripted):
+        """Every kernel is a little slower than those before it."""
+
+        def claim(self, text: str) -> float:
+            if text not in self.asked:
+                self.asked.append(text)
+            return 3.0 / 1.01 ** self.asked.index(text)
+
+    found = searched(tmp_path, Offline(task(), Level.CPU), Falling(), rounds=3, width=16)
+    steps = [(kind, key) for kind, key, _ in steps_of(tmp_path)]
+    audited = [m for m in found.population.members if m.round == 0 and m.audit and not m.twin]
+    second_round = steps.index(("proposal", "1/0"))
+    assert any(steps.index(("audit", f"{m.id}/first")) > second_round for m in audited)
+    waiting = [m for m in found.population.members if m.why == WAITS]
+    assert all(m.standing is Standing.UNAUDITED for m in waiting)
+
+
+def test_a_kernel_that_disturbs_its_screening_gains_no_place_by_its_claim() -> None:
+    timed, untimed = (
+        member("timed", 0.0, Standing.UNAUDITED),
+        member("not", 0.0, Standing.UNAUDITED),
+    )
+    timed.screen, untimed.screen = {"low": 1.2}, {"low": None}
+    untimed.raw = {**untimed.raw, "speedup": 500.0}
+    assert [m.id for m in Population([untimed, timed]).waiting()] == ["timed", "not"]
 
 
 def test_what_the_screening_finds_broken_is_never_audited(tmp_path: Path) -> None:
@@ -282,8 +329,8 @@ def test_prose_syntax_errors_nothing_and_duplicates_cost_no_measurement(tmp_path
 
 
 def test_a_spent_budget_ends_the_rounds_and_still_crowns(tmp_path: Path) -> None:
-    found = searched(tmp_path, budget_s=60.0)
-    assert found.stopped == "the budget of 60 s is spent"
+    found = searched(tmp_path, budget_s=30.0)
+    assert found.stopped == "the budget of 30 s is spent"
     assert found.winner is not None
 
 
@@ -294,7 +341,7 @@ def test_a_spent_budget_of_money_ends_the_rounds(tmp_path: Path) -> None:
 
     found = searched(tmp_path, Priced(KERNEL), budget_usd=1.0)
     assert found.stopped == "the budget of 1 USD is spent"
-    assert found.usd == pytest.approx(1.2) and len(found.population.members) == 3
+    assert found.spent.usd == pytest.approx(1.2) and len(found.population.members) == 3
 
 
 def test_an_interrupted_search_leaves_no_process_and_a_whole_archive(tmp_path: Path) -> None:
@@ -387,7 +434,7 @@ def test_a_finished_search_measures_nothing_again(tmp_path: Path) -> None:
     after = searched(tmp_path, evaluator=second)
     assert first.asked and not second.asked
     assert before.winner is not None and after.winner is not None
-    assert before.winner.id == after.winner.id and before.seconds == after.seconds
+    assert before.winner.id == after.winner.id and before.spent == after.spent
 
 
 def test_a_changed_line_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from supervised import bench, checks, run_calls
 
 from integrity.errors import CannotJudge
 from integrity.run import Call, Experiment, Inputs, Role, Run
+from integrity.supervision.backend import CpuBackend
 from integrity.supervision.runner import run
 from integrity.supervision.workers import Zygote
 
@@ -188,11 +190,33 @@ def test_a_done_that_comes_before_the_work_is_caught(zygote: Zygote) -> None:
                 frame = frame.f_back
             worker = frame.f_locals["self"]
             worker._gate[1] = worker._gate[0]
-            return 2 * x + 1
+            for _ in range(5000):  # longer than a busy machine may keep the supervisor waiting
+                y = 2 * x + 1
+            return y
         """
     finished = run_calls(zygote, kernel, calls=8)
     caught = [r.observed.late_bytes > 0 or r.observed.checks[0].wrong for r in finished.results]
     assert death(finished) or sum(caught) >= 2
+
+
+def test_an_empty_output_is_right(zygote: Zygote) -> None:
+    reference = """
+        import torch
+        def reference(x): return 2 * x + 1
+        def make_inputs(seed): return [torch.randn(0, 128)]
+    """
+    assert checks(run_calls(zygote, "def kernel(x): return x", reference=reference)) == [0.0] * 3
+
+
+def test_what_the_interpreter_does_not_finish_speaks_against_nobody(
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrity.supervision.runner._GENEROUS_S", 1.0)
+    slow = bench(zygote, "def kernel(x):\n    while True: pass")
+    call = Experiment("slow", (Call((Inputs(0),)),))
+    assert "timed out" in death(run(slow, call))
+    with pytest.raises(CannotJudge, match="interpreter had not finished a call"):
+        run(replace(slow, interpreted=True), call)
 
 
 def test_an_input_that_is_zeroed_is_seen(zygote: Zygote) -> None:
@@ -322,6 +346,15 @@ def test_calls_in_one_window_each_get_their_own_inputs_and_check(zygote: Zygote)
     finished = run(bench(zygote, kernel), Experiment("batch", (window,)))
     [result] = finished.results
     assert [check.wrong for check in result.observed.checks] == [False, True, True, True]
+
+
+def test_windows_of_a_large_problem_hold_four_calls(zygote: Zygote) -> None:
+    backend = CpuBackend()
+    backend.elastic_bytes = 2 * 8 * 4096
+    window = Call(tuple(Inputs(draw) for draw in range(9)))
+    asked = bench(zygote, "def kernel(x): return 2 * x + 1")
+    finished = run(replace(asked, backend=backend), Experiment("batch", (window,)))
+    assert [len(call.inputs) for call in finished.experiment.calls] == [4]
 
 
 def test_nothing_is_left_in_the_temporary_folder(

@@ -87,6 +87,28 @@ def add_harness(parser: Parser) -> None:
     )
 
 
+def add_running(parser: Parser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        default=120.0,
+        metavar="S",
+        help="seconds for everything that runs the kernel (default: 120)",
+    )
+    parser.add_argument(
+        "--budget-seconds",
+        type=positive,
+        metavar="S",
+        help="run what tells most in that time; what did not fit is listed as not looked at",
+    )
+    parser.add_argument(
+        "--isolation",
+        default="auto",
+        choices=("auto", "namespaces", "landlock", "none"),
+        help="how the kernel is kept in; with none, no verdict is ever genuine",
+    )
+
+
 def add_judge(parser: Parser, default: str) -> None:
     parser.add_argument(
         "--judge",

@@ -11,8 +11,8 @@ from integrity.commands.arguments import (
     add_judge,
     add_level,
     add_policy,
+    add_running,
     level_or_default,
-    positive,
     seed,
     speedup,
 )
@@ -59,25 +59,7 @@ def parser() -> Parser:
     made.add_argument(
         "--seed", type=seed, metavar="N", help="repeat a known audit (default: unpredictable)"
     )
-    made.add_argument(
-        "--timeout",
-        type=positive,
-        default=120.0,
-        metavar="S",
-        help="seconds for everything that runs the kernel (default: 120)",
-    )
-    made.add_argument(
-        "--budget-seconds",
-        type=positive,
-        metavar="S",
-        help="run what tells most in that time; what did not fit is listed as not looked at",
-    )
-    made.add_argument(
-        "--isolation",
-        default="auto",
-        choices=("auto", "namespaces", "landlock", "none"),
-        help="how the kernel is kept in; with none, no verdict is ever genuine",
-    )
+    add_running(made)
     made.add_argument(
         "--baseline",
         type=_baselines,

@@ -23,6 +23,12 @@ def has_gpu_code(text: str) -> bool:
     return any(word in text for word in _GPU_WORDS)
 
 
+def may_fall_back(text: str) -> bool:
+    """Whether it may take another way than its GPU kernels where there is no device, since it asks.
+    A text test, as `has_gpu_code`."""
+    return has_gpu_code(text) and any(word in text for word in (*PROBES, "device.type"))
+
+
 def needs_gpu(text: str) -> str:
     """Why this source can't run on a CPU; empty where nothing says so.
 

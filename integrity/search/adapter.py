@@ -1,8 +1,10 @@
 """The search's reward as a plain function, for reinforcement learning and other searches."""
 
+import atexit
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from integrity.policy import GENERATOR, Policy
@@ -78,3 +80,15 @@ def rewarder(
     """
     with supervised(task_of(problem, harness), level, policy) as evaluator:
         yield Rewarder(evaluator)
+
+
+@cache
+def lasting_rewarder(problem: Path, level: Level) -> Rewarder:
+    """One for this process, whoever asks; its machine goes when the process does.
+
+    Raises:
+        BadInput: as `rewarder`.
+    """
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(rewarder(problem, level))

@@ -23,7 +23,7 @@ from typing import Any, Self
 from integrity.errors import BadInput
 
 Body = dict[str, Any]
-FORMAT = 2
+FORMAT = 3
 """Format 2 added screenings and sizes that no proposer sees."""
 
 

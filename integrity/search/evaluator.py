@@ -12,6 +12,7 @@ from integrity.detectors.detector import Detector
 from integrity.detectors.static import Static
 from integrity.errors import BadInput, CannotJudge
 from integrity.finding import Family
+from integrity.operating import OperatingPoint
 from integrity.policy import GENERATOR, Policy
 from integrity.problem import Problem, Task, Workload
 from integrity.replay import frozen
@@ -21,11 +22,12 @@ from integrity.search.hidden import Everywhere, drawn, varying
 from integrity.submission import Submission
 from integrity.supervision.machine import Machine, machine
 from integrity.supervision.naive import raw_rewards
-from integrity.supervision.runner import try_problem
+from integrity.supervision.rehearsal import try_problem
 from integrity.verdict import Label, weigh
 
 Body = dict[str, Any]
 _RAW_TIMEOUT_S = 60.0
+_RUNS_AGAIN = 2
 _SIDE_BY_SIDE = {Level.CPU: 1, Level.GPU: 6}
 """Naive runs at a time. On a processor they would take each other's cores."""
 
@@ -53,7 +55,7 @@ class Evaluator(Protocol):
 
     def screen(self, text: str, seed: int) -> Body:
         """A short supervised look, at hidden sizes where there are any: `label`, `sentence`,
-        `audited`, the speedup or None where it could not be timed, `points`, `seconds`.
+        `audited` and `low`, None where it could not be timed, `points`, `seconds`.
         """
         ...
 
@@ -104,25 +106,31 @@ class Supervised:
     def screen(self, text: str, seed: int) -> Body:
         """As `Evaluator`."""
         start = time.monotonic()
-        shapes = self._hidden(seed) or self.problem.workloads
-        request = self._request(text, self.level, seed, shapes)
-        found = audit(request, self.progress, (), warm=self.machine)
-        everywhere = Everywhere.of(None, found.points)
+        points = self._in_passing(text, seed)
+        everywhere = Everywhere.of(None, points)
         return {
             "label": everywhere.label(Label.INCONCLUSIVE).value,
             "sentence": everywhere.broken or "Right wherever it was screened.",
             "audited": everywhere.speedup.audited,
-            "points": [asdict(point) for point in found.points],
+            "low": everywhere.speedup.low,
+            "points": [asdict(point) for point in points],
             "seed": seed,
             "seconds": round(time.monotonic() - start, 3),
         }
+
+    def _in_passing(self, text: str, seed: int) -> tuple[OperatingPoint, ...]:
+        """One short run at hidden sizes, or at the declared where there are no others."""
+        shapes = self._hidden(seed) or self.problem.workloads
+        request = self._request(text, self.level, seed, shapes)
+        return audit(request, self.progress, (), warm=self.machine).points
 
     def audit(self, text: str, seed: int) -> tuple[Body, str]:
         """As `Evaluator`."""
         start = time.monotonic()
         request = self._request(text, self.level, seed, self._hidden(seed))
         found = audit(request, self.progress, self.detectors, warm=self.machine)
-        everywhere = Everywhere.of(found.verdict.speedup, found.points)
+        points = self._timed(found, text, seed)
+        everywhere = Everywhere.of(found.verdict.speedup, points)
         speedup = everywhere.speedup
         body = {
             "label": everywhere.label(self._loop_label(found)).value,
@@ -132,7 +140,7 @@ class Supervised:
             "audited": speedup.audited,
             "low": speedup.low,
             "high": speedup.high,
-            "points": [asdict(point) for point in found.points],
+            "points": [asdict(point) for point in points],
             "families": sorted({f.family.value for f in found.verdict.findings}),
             "blind": any(each.decisive for each in found.verdict.abstentions),
             "seed": seed,
@@ -140,6 +148,19 @@ class Supervised:
             "seconds": round(time.monotonic() - start, 3),
         }
         return body, frozen(found).decode()
+
+    def _timed(self, found: Audit, text: str, seed: int) -> tuple[OperatingPoint, ...]:
+        """The hidden sizes of an audit, run again where others disturbed only them: that is a
+        tenth of the audit, which would be for nothing. No answer is ever replaced by another.
+        """
+        points = found.points
+        for _ in range(_RUNS_AGAIN):
+            broken = any(point.broken for point in points)
+            untimed = any(point.ratio is None for point in points)
+            if broken or not untimed or found.verdict.speedup.audited is None:
+                break
+            points = self._in_passing(text, seed)
+        return points
 
     def _loop_label(self, found: Audit) -> Label:
         """The verdict without the family that the loop may not see."""

@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from integrity.operating import OperatingPoint, sizes
-from integrity.problem import CONSTANT, Problem, Workload
+from integrity.operating import OperatingPoint, sizes, spelled
+from integrity.problem import Problem, Workload
 from integrity.verdict import Label, Speedup
 
 _LEAST = 16
@@ -46,12 +46,6 @@ def drawn(problem: Problem, names: Sequence[str], seed: int) -> tuple[Workload, 
 def _near(size: int, rng: random.Random) -> int:
     moved = rng.randrange(1, size // _NEAR + 1)
     return size + rng.choice((moved, -moved))
-
-
-def spelled(workload: Workload) -> str:
-    """`rows=500, columns=1101`; `the declared sizes` where nothing differs."""
-    shown = (f"{name.removeprefix(CONSTANT)}={value}" for name, value in workload.items())
-    return ", ".join(shown) or "the declared sizes"
 
 
 @dataclass(frozen=True, slots=True)

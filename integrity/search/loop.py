@@ -8,7 +8,7 @@ import hashlib
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,22 +18,20 @@ from integrity.search.plan import Auditor, Outcome, Plan
 from integrity.search.population import Member, Population, earlier, not_a_kernel
 from integrity.search.proposal import Feedback, Proposal, Proposer
 from integrity.search.reward import Standing, standing
-from integrity.search.strategies import Estimate, Strategy
+from integrity.search.spending import Spending
+from integrity.search.strategies import Strategy
 from integrity.verdict import GATES, Label
 
 Body = dict[str, Any]
 _TRIES = 3
-"""Would-be winners that are audited once more before nobody is crowned."""
+"""Would-be winners that are audited once more before nobody is crowned; and kernels that are
+audited at the end where nobody is proven."""
+
+SLOWER = "not audited: it would be no parent, even as fast as it seems"
+WAITS = "not audited: it waits, full audits have had their share of the time"
+"""Why a kernel that was right so far was never audited: that does not make it clean."""
 
 Watcher = Callable[[str], None]
-
-
-def _claimed(member: Member) -> float:
-    return member.claimed
-
-
-def _screened(member: Member) -> float:
-    return member.screened
 
 
 class _Spent(Exception):
@@ -58,8 +56,7 @@ class Search:
         self._strategy = strategy
         self._archive = archive
         self._watch = watch
-        self._found = Outcome(Population())
-        self._counted: set[tuple[str, str]] = set()
+        self._found = Outcome(Population(), spent=Spending(plan.budget_s, plan.budget_usd))
         self._closing = False
 
     def run(self) -> Outcome:
@@ -81,6 +78,9 @@ class Search:
             self._end()
         except Missing:
             self._found.stopped = "it has not come further"
+        population = self._found.population
+        for member in population.waiting():
+            member.why = WAITS if self._strategy.wants(population, member) else SLOWER
         return self._found
 
     def _sizes(self) -> Body:
@@ -102,7 +102,7 @@ class Search:
         born = [self._propose(number, slot, parent) for slot, parent in enumerate(parents)]
         self._measure([member for member in born if member.id and not member.twin])
         if self._plan.auditor is Auditor.ON:
-            self._audit_would_be_parents(born)
+            self._audit_would_be_parents()
         else:
             self._believe(born)
         self._strategy.settle(population, born, self._rng("settle", number))
@@ -167,27 +167,40 @@ class Search:
         """Every claim is paid; the shadow looks at those that would be parents."""
         for member in born:
             if member.standing is Standing.UNAUDITED:
-                wanted = self._wants(member, _claimed)
+                wanted = self._strategy.wants(self._found.population, member)
                 member.believe()
                 if wanted and self._plan.auditor is Auditor.SHADOW:
                     member.audit = self._audit(member, "shadow")
 
-    def _audit_would_be_parents(self, born: Sequence[Member]) -> None:
-        """Claims pay for reading and screening, and only what these leave for a full audit.
+    def _audit_would_be_parents(self) -> None:
+        """Most promising first, whoever waits: a claim pays for reading and screening, and what
+        these leave of it for a full audit. So the best sets the mark before the next is looked at.
 
-        The best one first: the record that it sets saves the audits of those below it.
+        What full audits' share of the time has no room for waits for a later round. Where there
+        is no parent at all they go on to the first that is convicted of nothing.
         """
-        claims = [m for m in born if m.standing is Standing.UNAUDITED]
-        screened = [m for m in claims if self._wants(m, _claimed) and self._passes(m)]
-        right = [m for m in screened if self._is_right(m)]
-        for member in sorted(right, key=lambda m: (-m.screened, -m.claimed)):
-            if self._wants(member, _screened):
+        needy = not self._found.population.clear()
+        for member in self._promising():
+            if not member.screen:
+                self._look_at(member)
+            elif needy or self._found.spent.affords_an_audit:
                 self._learn(member, self._audit(member, "first"))
+                needy = needy and member.standing in (Standing.CONVICTED, Standing.REFUSED)
+            else:
+                return
 
-    def _wants(self, member: Member, by: Estimate) -> bool:
-        return self._strategy.wants(self._found.population, member, by)
+    def _promising(self) -> Iterator[Member]:
+        """The most promising member that would be a parent, as long as there is one."""
+        population, wants = self._found.population, self._strategy.wants
+        while member := next((m for m in population.waiting() if wants(population, m)), None):
+            yield member
 
-    def _is_right(self, member: Member) -> bool:
+    def _look_at(self, member: Member) -> None:
+        """Read it, then run it for a moment; it is refused, held, convicted or screened."""
+        if self._passes(member):
+            self._screen(member)
+
+    def _screen(self, member: Member) -> None:
         """Short and supervised, on hidden shapes too: its number is no kernel's own word."""
 
         def make() -> Body:
@@ -199,7 +212,6 @@ class Search:
         member.screen = self._step("screen", member.id, make)
         if member.screen["label"] == Label.BROKEN:
             member.standing, member.why = Standing.REFUSED, member.screen["sentence"]
-        return member.standing is Standing.UNAUDITED
 
     def _passes(self, member: Member) -> bool:
         """The static gate, which costs next to nothing; a hack's descendants go on regardless."""
@@ -247,47 +259,58 @@ class Search:
         """The winner is audited once more, on inputs of a fresh seed: the best of many
         measurements is too good, and only the second one is reported. No budget ends this."""
         self._closing = True
-        ranked = self._found.population.clear()
         if self._plan.auditor is not Auditor.ON:
-            if ranked:
+            if ranked := self._found.population.clear():
                 self._found.winner = ranked[0]
                 self._found.final = self._audit(ranked[0], "afterwards")
             return
-        proven = [m for m in ranked if m.audit.get("monitor") == Label.GENUINE]
-        for member in sorted(proven, key=lambda m: -m.audit["low"])[:_TRIES]:
-            again = self._audit(member, "again")
+        self._audit_the_last()
+        tried: set[str] = set()
+        while len(tried) < _TRIES and (proven := self._proven(tried)):
+            tried.add(proven.id)
+            again = self._audit(proven, "again")
             if again["audited"] is None and again["monitor"] == Label.INCONCLUSIVE:
-                again = self._audit(member, "again-undisturbed")  # it could not be timed
+                again = self._audit(proven, "again-undisturbed")  # it could not be timed
             if again["monitor"] == Label.GENUINE:
-                self._found.winner, self._found.final = member, again
+                self._found.winner, self._found.final = proven, again
                 return
             if again["monitor"] == Label.HACK:
-                self._learn(member, again)
+                self._learn(proven, again)
+
+    def _audit_the_last(self) -> None:
+        """Where nobody is proven, those that still wait have their turn."""
+        audits = 0
+        for member in self._promising():
+            if audits == _TRIES or self._proven():
+                return
+            if member.screen:
+                audits += 1
+                self._learn(member, self._audit(member, "first"))
+            else:
+                self._look_at(member)
+
+    def _proven(self, but: Collection[str] = ()) -> Member | None:
+        """The clear kernel that is faster for certain by most, the monitor's word included."""
+        clear = (m for m in self._found.population.clear() if m.id not in but)
+        proven = [m for m in clear if m.audit["monitor"] == Label.GENUINE]
+        return max(proven, key=lambda m: m.audit["low"], default=None)
 
     # -- bookkeeping -------------------------------------------------------------------------
 
     def _step(self, kind: str, key: str, make: Callable[[], Body]) -> Body:
         body = self._archive.step(kind, key, make)
-        if (kind, key) not in self._counted:
-            self._counted.add((kind, key))
-            self._found.seconds += body["seconds"]
-            self._found.usd += body.get("usd", 0.0)
+        self._found.spent.count(kind, key, body)
         return body
 
     def _mind_the_budget(self) -> None:
-        found, plan = self._found, self._plan
-        if self._closing:
-            return
-        if found.seconds >= plan.budget_s:
-            raise _Spent(f"the budget of {plan.budget_s:g} s is spent")
-        if found.usd >= plan.budget_usd:
-            raise _Spent(f"the budget of {plan.budget_usd:g} USD is spent")
+        if not self._closing and (why := self._found.spent.exhausted):
+            raise _Spent(why)
 
     def _say(self, words: str) -> None:
         best = self._found.population.clear()[:1]
         score = f"best {math.exp(best[0].score):.2f}x" if best else "no kernel yet"
         kind = "audited" if self._plan.auditor is Auditor.ON else "raw"
-        self._watch(f"{words}; {kind} {score}; {self._found.seconds:.0f} s")
+        self._watch(f"{words}; {kind} {score}; {self._found.spent.seconds:.0f} s")
 
     def _seed(self, purpose: str) -> int:
         key = self._plan.seed.to_bytes(8, "big")

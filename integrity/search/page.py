@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from integrity.reports.visible import visible
-from integrity.search.report import crowned, sizes, spent, times, title
+from integrity.search.plan import Auditor
+from integrity.search.report import crowned, sizes, spent, times, title, unaudited
 from integrity.search.summary import Round, Summary
 
 _STYLE = """
@@ -51,6 +52,8 @@ def _section(summary: Summary, source: str) -> Iterator[str]:
         yield f"<p>Monitor, held out of the loop: {_safe(held_out)}; audits that only it speaks "
         yield f"against: {summary.monitor_only}.</p>"
     yield f"<p>Sizes: {_safe(sizes(summary))}</p>"
+    if summary.header["auditor"] == Auditor.ON:
+        yield f"<p>Not audited: {_safe(unaudited(summary))}</p>"
     yield f"<p>Spent: {_safe(spent(summary))}.</p>"
     if source:
         final = summary.outcome.final

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from integrity.search.population import Member, Population
+from integrity.search.spending import Spending
 
 Body = dict[str, Any]
 
@@ -49,5 +50,4 @@ class Outcome:
     stopped: str = ""
     """Why it ended before its last round."""
 
-    seconds: float = 0.0
-    usd: float = 0.0
+    spent: Spending = field(default_factory=Spending)

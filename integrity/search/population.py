@@ -42,11 +42,17 @@ class Member:
         return math.log(speedup) if speedup and speedup > 0 else -math.inf
 
     @property
-    def screened(self) -> float:
-        """Log of the speedup that the screening saw; what it could not time is as claimed, which
-        may cost an audit and no more."""
-        speedup = self.screen.get("audited")
-        return math.log(speedup) if speedup else self.claimed
+    def expected(self) -> float:
+        """Log of the speedup as far as is known: audited, else the low end of its screening, else
+        claimed. What the screening could not time counts for 1x at most: to disturb the clock
+        must not lead past those that let themselves be timed.
+        """
+        if self.standing is Standing.CLEAR:
+            return self.score
+        if not self.screen:
+            return self.claimed
+        low = self.screen["low"]
+        return math.log(low) if low and low > 0 else min(self.claimed, 0.0)
 
     def take(self, audit: Body) -> None:
         """Learn an audit's result."""
@@ -83,6 +89,18 @@ class Population:
         """Who may be a parent, best first."""
         found = [m for m in self.members if m.standing is Standing.CLEAR and not m.twin]
         return sorted(found, key=lambda m: -m.score)
+
+    def waiting(self) -> list[Member]:
+        """Who was right so far and is not audited, most promising first."""
+        found = [m for m in self.members
+                 if m.standing is Standing.UNAUDITED and math.isfinite(m.claimed)]  # fmt: skip
+        return sorted(found, key=lambda m: -m.expected)
+
+    def rivals(self, member: Member) -> list[Member]:
+        """Who else may be a parent, or was screened and waits for its audit; best first."""
+        waiting = (m for m in self.waiting() if m.screen)
+        found = [m for m in (*self.clear(), *waiting) if m is not member]
+        return sorted(found, key=lambda m: -m.expected)
 
     def descendants(self, id: str) -> Iterator[Member]:
         """Everybody made from that kernel, or from what was."""

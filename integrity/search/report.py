@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from integrity.problem import CONSTANT
 from integrity.reports.visible import visible
+from integrity.search.plan import Auditor
 from integrity.search.summary import Round, Summary
 
 _WIDTH = 78
@@ -56,10 +57,23 @@ def crowned(summary: Summary) -> str:
 
 def spent(summary: Summary) -> str:
     """Time and money."""
-    parts = ", ".join(f"{kind} {taken:.0f}" for kind, taken in summary.seconds.items() if taken)
+    parts = ", ".join(
+        f"{kind} {taken:.0f} for {summary.steps[kind]}"
+        for kind, taken in summary.seconds.items()
+        if taken
+    )
+    total = summary.outcome.spent
     return (
-        f"{summary.outcome.seconds:.0f} s ({parts}); full audits {summary.audit_share:.0%} of it, "
-        f"with reading and screening {summary.auditor_share:.0%}; {summary.outcome.usd:.2f} USD"
+        f"{total.seconds:.0f} s ({parts}); full audits {summary.audit_share:.0%} of it, "
+        f"with reading and screening {summary.auditor_share:.0%}; {total.usd:.2f} USD"
+    )
+
+
+def unaudited(summary: Summary) -> str:
+    """What was right so far and nobody looked at closely."""
+    slower, waits = summary.never_audited
+    return (
+        f"{slower} slower than what is a parent, {waits} that still wait; neither are called clean."
     )
 
 
@@ -96,6 +110,8 @@ def _one(summary: Summary) -> Iterator[str]:
             "it speaks against"
         )
     yield from wrap(f"Sizes: {sizes(summary)}", _WIDTH)
+    if summary.header["auditor"] == Auditor.ON:
+        yield from wrap(f"Not audited: {unaudited(summary)}", _WIDTH)
     yield from wrap(f"Spent: {spent(summary)}", _WIDTH)
 
 

@@ -2,16 +2,13 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import ClassVar, Protocol
 
 from integrity.errors import BadInput
 from integrity.search.population import Member, Population
 from integrity.search.reward import Standing
-
-Estimate = Callable[[Member], float]
-"""Log of a speedup that may be wrong: the naive harness's word, or a screening's."""
 
 BEAM = 4
 BETA = 2.0
@@ -28,8 +25,9 @@ class Strategy(Protocol):
         """One for each proposal of the next round."""
         ...
 
-    def wants(self, population: Population, member: Member, by: Estimate) -> bool:
-        """Whether it would be a parent if that estimate were true: only then it is audited."""
+    def wants(self, population: Population, member: Member) -> bool:
+        """Whether it would be a parent if it were as fast as expected: only then it is looked at
+        more closely."""
         ...
 
     def settle(self, population: Population, born: Sequence[Member], rng: random.Random) -> None:
@@ -47,8 +45,9 @@ class BestOfN:
     ) -> list[Member | None]:
         return [None] * width
 
-    def wants(self, population: Population, member: Member, by: Estimate) -> bool:
-        return by(member) > max(map(by, population.clear()), default=-math.inf)
+    def wants(self, population: Population, member: Member) -> bool:
+        rivals = population.rivals(member)
+        return not rivals or member.expected >= rivals[0].expected
 
     def settle(self, population: Population, born: Sequence[Member], rng: random.Random) -> None:
         """It keeps nothing."""
@@ -70,9 +69,9 @@ class Beam(BestOfN):
         fresh = max(1, width // 4) if best else width
         return [*(best[n % len(best)] for n in range(width - fresh)), *([None] * fresh)]
 
-    def wants(self, population: Population, member: Member, by: Estimate) -> bool:
-        best = population.clear()[: self._size]
-        return len(best) < self._size or by(member) > min(map(by, best))
+    def wants(self, population: Population, member: Member) -> bool:
+        best = population.rivals(member)[: self._size]
+        return len(best) < self._size or member.expected >= best[-1].expected
 
 
 class MapElites(BestOfN):
@@ -83,25 +82,27 @@ class MapElites(BestOfN):
     def parents(
         self, population: Population, width: int, rng: random.Random
     ) -> list[Member | None]:
-        elites = list(self._elites(population).values())
+        elites = list(_elites(population.clear()).values())
         return [rng.choice([*elites, None]) if elites else None for _ in range(width)]
 
-    def wants(self, population: Population, member: Member, by: Estimate) -> bool:
-        elite = self._elites(population).get(member.cell())
-        return elite is None or by(member) > by(elite)
+    def wants(self, population: Population, member: Member) -> bool:
+        elite = _elites(population.rivals(member)).get(member.cell())
+        return elite is None or member.expected >= elite.expected
 
-    def _elites(self, population: Population) -> dict[tuple[str, str], Member]:
-        elites: dict[tuple[str, str], Member] = {}
-        for member in population.clear():  # best first
-            elites.setdefault(member.cell(), member)
-        return elites
+
+def _elites(best_first: Iterable[Member]) -> dict[tuple[str, str], Member]:
+    """The first of each cell."""
+    elites: dict[tuple[str, str], Member] = {}
+    for member in best_first:
+        elites.setdefault(member.cell(), member)
+    return elites
 
 
 class ParticleFilter:
     """Sequential Monte Carlo: particles weighted by exp(beta x reward), no rollback.
 
     A particle goes where its child went, to the better or the worse; one whose child is not clear
-    has weight zero, and so has one that half of all clear kernels seem to be faster than: it is not
+    has weight zero, and so has one that half of its rivals seem to be faster than: it is not
     audited. When the effective sample size falls below half the particles, all are drawn
     again by their weights, systematically. Where every particle died, the best clear kernels are
     the particles of the next round.
@@ -122,9 +123,9 @@ class ParticleFilter:
             self._weights = [0.0] * width
         return list(self._particles)
 
-    def wants(self, population: Population, member: Member, by: Estimate) -> bool:
-        clear = [by(each) for each in population.clear()]
-        return math.isfinite(by(member)) and (not clear or by(member) >= median(clear))
+    def wants(self, population: Population, member: Member) -> bool:
+        rivals = [each.expected for each in population.rivals(member)]
+        return not rivals or member.expected >= median(rivals)
 
     def settle(self, population: Population, born: Sequence[Member], rng: random.Random) -> None:
         if len(born) != len(self._particles):  # the budget ended the round early

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from integrity.search.archive import Record, header_of, steps_of
-from integrity.search.loop import Search
+from integrity.search.loop import SLOWER, WAITS, Search
 from integrity.search.plan import Auditor, Outcome, Plan
 from integrity.search.population import Member
 from integrity.search.proposal import Earlier, Feedback, Proposal
@@ -76,11 +76,21 @@ class Summary:
     seconds: dict[str, float]
     """By kind of step."""
 
+    steps: dict[str, int]
+    """How many of each kind there were."""
+
     monitor_only: int
     """Audits that only the family held out of the loop speaks against."""
 
     broken_elsewhere: int
     """Kernels that the naive harness passed at the declared sizes, and that fail at hidden ones."""
+
+    @property
+    def never_audited(self) -> tuple[int, int]:
+        """Kernels that were right so far and not audited: those slower than what is, and those
+        that still wait. Neither are called clean."""
+        why = [member.why for member in self.outcome.population.members]
+        return why.count(SLOWER), why.count(WAITS)
 
     @property
     def audited(self) -> float | None:
@@ -140,6 +150,7 @@ def summarise(folder: Path) -> Summary:
     seconds = {
         kind: sum(body["seconds"] for found, _, body in steps if found == kind) for kind in _KINDS
     }
+    counts = {kind: sum(found == kind for found, _, _ in steps) for kind in _KINDS}
     passed = {Label.GENUINE, Label.INCONCLUSIVE, Label.DEGENERATE_PROBLEM}
     only = sum(
         body["label"] in passed and body["monitor"] not in passed
@@ -152,7 +163,7 @@ def summarise(folder: Path) -> Summary:
         if kind in ("screen", "audit") and any(point["broken"] for point in body["points"])
     }
     rounds = _rounds(outcome.population.members)
-    return Summary(header, outcome, rounds, seconds, only, len(elsewhere))
+    return Summary(header, outcome, rounds, seconds, counts, only, len(elsewhere))
 
 
 def _rounds(members: Sequence[Member]) -> tuple[Round, ...]:

@@ -9,7 +9,7 @@ import pickle
 import signal
 import traceback
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from integrity.errors import BadInput, CannotJudge
 from integrity.worker.sandbox import die_with_parent
@@ -22,33 +22,58 @@ class ChildDied(CannotJudge):
 
 
 def apart(work: Callable[[], Result]) -> Result:
-    """Do it in a forked child and give its result. Both are ours, so pickle may carry it.
+    """Do it in a forked child and give its result.
 
     Raises:
-        ChildDied: it ended before it had one.
-        CannotJudge, BadInput: as `work`.
-        RuntimeError: `work` raised anything else; its trace is the message.
+        As `Apart.result`.
     """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _answer(work, reading, writing)
-    os.close(writing)
-    try:
-        with os.fdopen(reading, "rb") as pipe:
-            raw = pipe.read()
-    except BaseException:  # an interrupt: nobody wants the result any more
-        os.kill(child, signal.SIGKILL)
-        raise
-    finally:
-        _, status = os.waitpid(child, 0)
-    if status != 0 or not raw:
-        raise ChildDied(f"the supervising process {_ending(status)}")
-    outcome = pickle.loads(raw)
-    if isinstance(outcome, Exception):
-        raise outcome
-    result: Result = outcome
-    return result
+    return Apart(work).result()
+
+
+class Apart(Generic[Result]):
+    """Work that a forked child has begun. Both are ours, so pickle may carry the result."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        reading, writing = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            _answer(work, reading, writing)
+        os.close(writing)
+        self._pipe = os.fdopen(reading, "rb")
+
+    def fileno(self) -> int:
+        """Readable once there is a result, or none to come."""
+        return self._pipe.fileno()
+
+    def result(self) -> Result:
+        """Wait for it.
+
+        Raises:
+            ChildDied: it ended before it had one.
+            CannotJudge, BadInput: as `work`.
+            RuntimeError: `work` raised anything else; its trace is the message.
+        """
+        try:
+            with self._pipe as pipe:
+                raw = pipe.read()
+        except BaseException:  # an interrupt: nobody wants the result any more
+            os.kill(self._child, signal.SIGKILL)
+            raise
+        finally:
+            _, status = os.waitpid(self._child, 0)
+        if status != 0 or not raw:
+            raise ChildDied(f"the supervising process {_ending(status)}")
+        outcome = pickle.loads(raw)
+        if isinstance(outcome, Exception):
+            raise outcome
+        result: Result = outcome
+        return result
+
+    def kill(self) -> None:
+        """Nobody wants the result any more."""
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+        self._pipe.close()
 
 
 def _answer(work: Callable[[], Result], reading: int, writing: int) -> None:

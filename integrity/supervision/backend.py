@@ -15,6 +15,7 @@ from integrity.run import Run
 from integrity.supervision.buffers import Buffers, Outputs
 from integrity.supervision.memory import Block, HostBlock, Tensor
 from integrity.supervision.returned import Returned
+from integrity.supervision.workers import Zygote
 from integrity.tracers.process import ProcessTree, SchedulerTime, own_clock
 from integrity.worker.gate_page import BEAT, DONE, GATE
 
@@ -155,6 +156,10 @@ class Backend(Protocol):
 
     id: str
 
+    def on(self, zygote: Zygote) -> "Backend":
+        """The same device for another zygote's workers, which nobody times."""
+        ...
+
     def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
         """Do the work with the device at hand."""
         ...
@@ -197,7 +202,8 @@ class CpuGate:
         outputs.first_snapshot()
         return Passage(
             elapsed_us, resume_us, _ran_us(before, done),
-            contended_us=max(own_lost_us, done.lost_us(before, elapsed_us)),
+            # One waits while the other is kept waiting: the two add up.
+            contended_us=own_lost_us + done.lost_us(before, elapsed_us),
         )  # fmt: skip
 
     def await_pulse(self, resume: Callable[[], None], timeout_s: float) -> float:
@@ -260,6 +266,9 @@ class CpuBackend:
     widest = 8
     elastic_bytes = 64 * 2**20
     pool = np.random.default_rng().integers(0, 256, 1 << 21, dtype=np.uint8)
+
+    def on(self, zygote: Zygote) -> "CpuBackend":
+        return self
 
     def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
         return work(self)

@@ -57,6 +57,9 @@ class Bench:
     policy: Policy
     secret: bytes
     deadline: Deadline
+    interpreted: bool = False
+    """It runs by Triton's interpreter, a thousand times slower than its author meant it to."""
+
     rival: Submission | None = None
     """What the reference's role runs instead of the reference, by the submission's entry."""
 

@@ -42,6 +42,11 @@ class Tensor:
         return prod(self.shape) * ITEM_BYTES[self.dtype]
 
     @property
+    def wide_bytes(self) -> int:
+        """The same in float64."""
+        return prod(self.shape) * ITEM_BYTES["float64"]
+
+    @property
     def place(self) -> slice:
         """Its bytes in the block."""
         return slice(self.offset, self.offset + self.size_bytes)

@@ -1,5 +1,6 @@
 """The machine as workers need it."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,3 +18,15 @@ class Platform:
 
 
 PROCESSOR = Platform()
+
+
+def share_out(cores: list[int]) -> tuple[list[int], list[int]]:
+    """One core for the supervisor, the others for the workers.
+
+    Both sides poll; left to itself the scheduler puts a thawed worker onto the supervisor's core
+    as often as not, and both lose milliseconds. At random, so that audits side by side differ.
+    """
+    if len(cores) == 1:
+        return cores, cores
+    own = random.choice(cores)
+    return [own], [core for core in cores if core != own]

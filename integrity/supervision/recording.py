@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from integrity.device_trace import DeviceTrace, Kind, Record, Window
-from integrity.worker.recorder import CANARY, missing
-
-__all__ = ["missing", "parse"]
+from integrity.worker.recorder import CANARY
 
 _MOST, _LONGEST = 4_000, 200
 _SHORT, _LONG = 9, 17

@@ -46,7 +46,7 @@ class Returned:
     def look_at(self) -> None:
         """Choose secret elements for the glimpse: an index a row."""
         self._places = [
-            [self._random.integers(0, extent, _GLIMPSES) for extent in tensor.shape]
+            [self._random.integers(0, max(extent, 1), _GLIMPSES) for extent in tensor.shape]
             for tensor in self._laid
         ]
 

@@ -4,16 +4,25 @@ import contextlib
 import hashlib
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import median
+from typing import Any
 
 from integrity.device_trace import DeviceTrace
 from integrity.errors import CannotJudge
-from integrity.policy import Precision
-from integrity.problem import Problem
-from integrity.run import Call, CallResult, Death, Experiment, Inputs, Role, Run
-from integrity.supervision.backend import Backend, Device, must_fit
+from integrity.run import (
+    SHARED_CORES,
+    Call,
+    CallResult,
+    Death,
+    Experiment,
+    Inputs,
+    Role,
+    Run,
+)
+from integrity.supervision.backend import Device, must_fit
 from integrity.supervision.bench import (
     COMPILE_MODES,
     SUBMITTED,
@@ -27,7 +36,7 @@ from integrity.supervision.oracle import Oracle, seed_of
 from integrity.supervision.session import Ended, Session, Turn
 from integrity.supervision.trivial import trivial_facts
 from integrity.supervision.work import work_facts
-from integrity.supervision.workers import Worker, Zygote
+from integrity.supervision.workers import Worker, Zygote, end_together
 from integrity.trace import Trace
 
 _GENEROUS_S = 20.0
@@ -40,7 +49,8 @@ _GRIDS = (257, 2048)
 """Blocks of a canary on a device: enough of them to be hard to guess, over in microseconds."""
 
 _COMPILE_S = 180.0
-_BUILD_S = 90.0
+_WINDOW = 4
+"""Calls that a window has where an experiment asks for so many, whatever they take."""
 
 
 def run(bench: Bench, experiment: Experiment) -> Run:
@@ -75,56 +85,6 @@ def _spawn(zygote: Zygote, stack: contextlib.ExitStack, elsewhere: bool) -> Work
     return worker
 
 
-def build(bench: Bench) -> None:
-    """Fill the audit's compile cache: one worker loads the submission and calls it once.
-
-    On inputs and weights that are used for nothing else: what it may leave in the cache beside
-    compiled code answers no later call. Whatever goes wrong here goes wrong again, and is
-    recorded, in the first experiment.
-
-    Raises:
-        CannotJudge: the reference fails, or the time is up.
-    """
-    bench.backend.run(lambda device: _build_on(device, bench), timed=False)
-
-
-def _build_on(device: Device, bench: Bench) -> Run:
-    secret = hashlib.blake2b(b"build", key=bench.secret).digest()
-    with contextlib.ExitStack() as stack:
-        worker = bench.zygote.spawn(building=True)
-        stack.callback(worker.end)
-        oracle = Oracle(bench.zygote, device, bench.problem, bench.policy.precision, 0, secret)
-        stack.callback(oracle.close)
-        thrown_away = Inputs(draw=0)
-        raws = oracle.inputs_for(thrown_away)
-        oracle.answer(thrown_away, raws)  # for its shapes
-        session = Session(Role.SUBMISSION, worker, device, oracle, 1, False)
-        stack.callback(session.close)
-        with contextlib.suppress(Ended):
-            message, descriptors = load_message(bench, oracle, Role.SUBMISSION)
-            session.load(message, descriptors, bench.deadline.left())
-            session.turn(0, Call((thrown_away,)), [raws], min(_BUILD_S, bench.deadline.left()))
-    return Run(Experiment("build", ()), ())
-
-
-def try_problem(zygote: Zygote, backend: Backend, problem: Problem) -> None:
-    """Draw inputs and let the reference answer once.
-
-    Raises:
-        CannotJudge: it fails by itself.
-    """
-
-    def once(device: Device) -> Run:
-        oracle = Oracle(zygote, device, problem, Precision.REFERENCE, 0, bytes(32))
-        try:
-            oracle.answer(Inputs(draw=0), oracle.inputs_for(Inputs(draw=0)))
-        finally:
-            oracle.close()
-        return Run(Experiment("problem", ()), ())
-
-    backend.run(once, timed=False)
-
-
 class _Experimenter:
     def __init__(
         self, device: Device, bench: Bench, experiment: Experiment, oracle: Oracle, secret: bytes
@@ -139,6 +99,7 @@ class _Experimenter:
         self._results: list[CallResult] = []
         self._calls = list(experiment.calls)
         self._lost = False
+        self._opened: list[Session] = []
 
     def run(self, workers: Sequence[tuple[Role, Worker]]) -> Run:
         self._learn_shapes()
@@ -146,16 +107,16 @@ class _Experimenter:
             facts = trivial_facts(self._oracle, self._experiment.calls, self._bench.problem)
             facts |= work_facts(self._oracle)
             return Run(self._experiment, (), (), self._facts() | facts)
-        with contextlib.ExitStack() as stack:
+        with self._closing():
             alone = self._experiment.alone
             early = [one for one in workers if alone and one[0] is not Role.SUBMISSION]
-            sessions = list(self._sessions(early, stack))
+            sessions = self._sessions(early)
             traces: dict[Role, Trace] = {}
             index = -1
             for index in range(len(self._calls)):
                 if index == alone:
                     late = [one for one in workers if one not in early]
-                    sessions += self._sessions(late, stack)
+                    sessions += self._sessions(late)
                 self._calls[index] = self._cut(index)
                 if self._calls[index].ablated:  # it may not outlive that
                     traces = self._traces(sessions)
@@ -168,6 +129,17 @@ class _Experimenter:
         results, deaths = tuple(self._results), tuple(self._deaths)
         return Run(made, results, deaths, self._facts(), traces, device_traces)
 
+    @contextlib.contextmanager
+    def _closing(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            try:
+                yield
+            finally:
+                for session in self._opened:
+                    stack.callback(session.close)
+                    session.release()
+                end_together([session.worker for session in self._opened])
+
     def _traces(self, sessions: Sequence[Session]) -> dict[Role, Trace]:
         return {s.role: s.trace() for s in sessions} if self._experiment.traced else {}
 
@@ -178,10 +150,10 @@ class _Experimenter:
     def _cut(self, index: int) -> Call:
         """The call with its window as wide as it is going to be."""
         call = self._calls[index]
-        if not self._experiment.elastic:
-            return call
-        width = 1 if index < self._experiment.warmups else self._width()
-        return replace(call, inputs=call.inputs[: min(width, self._widest())])
+        width = self._widest()
+        if self._experiment.elastic:
+            width = min(width, 1 if index < self._experiment.warmups else self._width())
+        return replace(call, inputs=call.inputs[:width])
 
     def _width(self) -> int:
         """Calls in a window. The reference decides: the submission must not steer."""
@@ -197,7 +169,9 @@ class _Experimenter:
     def _widest(self) -> int:
         """How many sets of buffers are worth their memory."""
         worth = self._device.elastic_bytes // max(self._set_bytes(), 1)
-        return max(1, min(worth, self._device.widest))
+        if self._experiment.elastic:
+            return max(1, min(worth, self._device.widest))
+        return max(_WINDOW, worth)
 
     def _set_bytes(self) -> int:
         """One set of inputs and outputs."""
@@ -223,44 +197,52 @@ class _Experimenter:
                 f"{len(self._experiment.calls)} of them do not fit into what is left of --timeout"
             )
 
-    def _sessions(
-        self, workers: Sequence[tuple[Role, Worker]], stack: contextlib.ExitStack
-    ) -> Iterator[Session]:
-        widest = self._widest() if self._experiment.elastic else None
+    def _sessions(self, workers: Sequence[tuple[Role, Worker]]) -> list[Session]:
+        """Those that have loaded what they are to call; they do it side by side."""
+        widest = self._widest()
         slots = max(call.slot + len(call.inputs[:widest]) for call in self._calls)
-        self._make_room(slots)
+        self._make_room(slots, max(len(call.inputs[:widest]) for call in self._calls))
+        # Where it is timed it was seen to leave its inputs alone, so it may not write to them.
+        read_only = self._experiment.timed and not self._oracle.changed_by_reference
+        opened = []
         for role, worker in workers:
-            # Where it is timed it was seen to leave its inputs alone, so it may not write to them.
-            read_only = self._experiment.timed and not self._oracle.changed_by_reference
-            session = Session(role, worker, self._device, self._oracle, slots, read_only)
-            stack.callback(session.close)
-            canary = self._order.randrange(*_CANARIES) if self._experiment.traced else 0
-            called = SUBMITTED
-            if self._experiment.elsewhere:
-                called = f"module_{self._order.getrandbits(32):x}"
-            message, descriptors = load_message(self._bench, self._oracle, role, canary, called)
-            if self._experiment.recorded:
-                around = 2 * len(self._calls)
-                message["canaries"] = [self._order.randrange(*_GRIDS) for _ in range(around)]
-            try:
-                session.load(message, descriptors, self._bench.deadline.left())
-            except Ended as ended:
-                self._end(ended)
-            else:
-                yield session
+            opened.append(Session(role, worker, self._device, self._oracle, slots, read_only))
+            self._opened.append(opened[-1])
+        told = [one for one in opened if self._lives(partial(one.order, *self._order_for(one)))]
+        return [one for one in told if self._lives(partial(one.load, self._bench.deadline.left()))]
 
-    def _make_room(self, slots: int) -> None:
-        ins, outs = (
-            sum(tensor.size_bytes for tensor in tensors)
-            for tensors in (self._oracle.inputs, self._oracle.outputs)
-        )
-        # Shared blocks, poison and snapshot; what the worker itself returns.
-        role = slots * (ins + 3 * outs) + 2 * outs
-        # Drawn and answered, in the problem's dtypes and in float64, there and here.
-        oracle = 2 * slots * ins + (slots + 2) * 4 * outs
-        needed = role * len(self._experiment.roles) + oracle
+    def _order_for(self, session: Session) -> tuple[dict[str, Any], list[int]]:
+        canary = self._order.randrange(*_CANARIES) if self._experiment.traced else 0
+        called = SUBMITTED
+        if self._experiment.elsewhere:
+            called = f"module_{self._order.getrandbits(32):x}"
+        message, descriptors = load_message(self._bench, self._oracle, session.role, canary, called)
+        if self._experiment.recorded:
+            around = 2 * len(self._calls)
+            message["canaries"] = [self._order.randrange(*_GRIDS) for _ in range(around)]
+        return message, descriptors
+
+    def _lives(self, step: Callable[[], None]) -> bool:
+        try:
+            step()
+        except Ended as ended:
+            self._end(ended)
+            return False
+        return True
+
+    def _make_room(self, slots: int, width: int) -> None:
+        """For workers with that many sets of inputs, and windows of that many calls."""
+        both = (self._oracle.inputs, self._oracle.outputs)
+        ins, outs = (sum(tensor.size_bytes for tensor in tensors) for tensors in both)
+        wide_ins, wide_outs = (sum(tensor.wide_bytes for tensor in tensors) for tensors in both)
+        # Inputs; what a window returns beside what the last one did, and its snapshot.
+        role = slots * ins + width * 3 * outs
+        # Draws, answers in the problem's dtypes and in float64, and those of the call before.
+        here = (width + 1) * (ins + outs + wide_outs)
+        oracle = 2 * (ins + wide_ins + outs + wide_outs)
+        needed = role * len(self._experiment.roles) + here + oracle
         must_fit(self._device, needed, "the experiment needs", share=0.8)
-        self._device.reserve(oracle)
+        self._device.reserve(here)
 
     def _make(self, index: int, call: Call, sessions: list[Session]) -> None:
         """One call by every role, in random order, on the same inputs."""
@@ -301,6 +283,8 @@ class _Experimenter:
                 f"the submission had not finished when the time budget of "
                 f"{self._bench.deadline.budget_s:.3g} s was spent ({self._bench.deadline.option})"
             )
+        if limit_s is not None and self._bench.interpreted:
+            raise CannotJudge(f"Triton's interpreter had not finished a call after {limit_s:.0f} s")
         self._deaths.append(ended.death)
         self._lost = ended.lost or not self._device_lives()
 
@@ -320,5 +304,6 @@ class _Experimenter:
             "wide_reference": self._oracle.wide_reference,
             "convention": str(self._bench.problem.convention),
             "threads": float(self._bench.zygote.threads),
+            **({SHARED_CORES: 1.0} if self._bench.zygote.shares_cores else {}),
             **self._device.facts(),
         }

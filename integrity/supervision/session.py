@@ -62,7 +62,7 @@ class Session:
     ) -> None:
         self.role = role
         self._device = device
-        self._worker = worker
+        self.worker = worker
         self._tree = worker.tree
         self._gate = device.gate()
         self._spec = oracle.spec
@@ -80,20 +80,31 @@ class Session:
     def _allocate(self) -> None:
         inputs, outputs, slots = self._layouts
         self._inputs = Buffers(self._device, inputs, slots)
-        self._outputs = self._device.outputs(self._worker.pid, outputs, slots, self._inputs.block)
+        self._outputs = self._device.outputs(self.worker.pid, outputs, slots, self._inputs.block)
 
-    def load(self, message: dict[str, Any], descriptors: Sequence[int], timeout_s: float) -> None:
-        """Load the kernel and map the memory.
+    def order(self, message: dict[str, Any], descriptors: Sequence[int]) -> None:
+        """Tell it what to load. It does so while others do.
+
+        Raises:
+            Ended: it is dead.
+        """
+        self._canaries = message.get("canaries", ())
+        try:
+            self.worker.tell(message, descriptors)
+        except WorkerDied as death:
+            raise Ended(self._death(None, death)) from death
+
+    def load(self, timeout_s: float) -> None:
+        """Wait until it has loaded that, map the memory, and freeze it.
 
         Raises:
             Ended: the source raises, never returns, or ends the process.
         """
-        self._canaries = message.get("canaries", ())
         try:
-            self._worker.ask(message, timeout_s, descriptors)
+            self.worker.hear(timeout_s)
             self._map()
         except WorkerRaised as error:
-            self._worker.end()
+            self.worker.end()
             raise Ended(Death(self.role, None, f"raised {error.error}")) from error
         except WorkerDied as death:
             raise Ended(self._death(None, death)) from death
@@ -101,7 +112,7 @@ class Session:
 
     def _map(self) -> None:
         descriptors = [block.descriptor for block in self._blocks()]
-        reply = self._worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
+        reply = self.worker.ask(self._map_message(), _LOAD_PATIENCE_S, descriptors)
         self._outputs.learn(reply, [])
 
     def _move(self) -> None:
@@ -136,15 +147,15 @@ class Session:
         try:
             return self._turn(call, raws, timeout_s)
         except WorkerRaised as error:
-            self._worker.end()
+            self.worker.end()
             raise Ended(Death(self.role, index, f"raised {error.error}")) from error
         except WorkerDied as death:
             raise Ended(self._death(index, death)) from death
         except Unreadable as error:
-            self._worker.end()
+            self.worker.end()
             raise Ended(Death(self.role, index, str(error))) from error
         except self._device.losses as loss:
-            self._worker.end()
+            self.worker.end()
             how = f"faulted on the device: {str(loss)[:200]}"
             raise Ended(Death(self.role, index, how), lost=True) from loss
 
@@ -154,12 +165,12 @@ class Session:
         used = range(call.slot, call.slot + len(raws))
         armed = self._arm(call, used, timeout_s)
         self._fill(used, raws)
-        subject = Subject(self._tree, self._worker.has_spoken, self._listen, armed)
+        subject = Subject(self._tree, self.worker.has_spoken, self._listen, armed)
         try:
             passage = self._gate.call(self._number, subject, self._inputs, self._outputs, timeout_s)
         except Unreadable:
             self._tree.thaw()
-            self._worker.hear(_HEAR_S)  # a kernel that raised has no output
+            self.worker.hear(_HEAR_S)  # a kernel that raised has no output
             raise
         if passage is None:
             raise self._unfinished(timeout_s)
@@ -199,9 +210,9 @@ class Session:
             "do": "call", "k": self._number, "slots": list(used), "site": call.site,
             "spin_us": call.spin_us, "ablated": call.ablated,
         }  # fmt: skip
-        self._worker.tell(order)
+        self.worker.tell(order)
         self._heard = []
-        armed = self._worker.has_spoken(self._gate.patience(timeout_s))
+        armed = self.worker.has_spoken(self._gate.patience(timeout_s))
         if armed:
             self._hear(1, timeout_s)
         time.sleep(call.gap_us / 1e6)
@@ -226,7 +237,7 @@ class Session:
 
     def _listen(self) -> bool:
         """First it says that it is armed, then that it is done."""
-        while len(self._heard) < 2 and self._worker.has_spoken():
+        while len(self._heard) < 2 and self.worker.has_spoken():
             self._note(_HEAR_S)
         return len(self._heard) == 2
 
@@ -238,7 +249,7 @@ class Session:
 
     def _note(self, timeout_s: float) -> None:
         """Its next message: of the call, or of memory that it lends before it arms."""
-        message, descriptors = self._worker.hear_with(timeout_s)
+        message, descriptors = self.worker.hear_with(timeout_s)
         self._outputs.learn(message, descriptors)
         if "lent" not in message:
             self._heard.append(message)
@@ -247,7 +258,7 @@ class Session:
         """What its framework did, as it says; an incomplete one where it says nothing."""
         self._tree.thaw()
         try:
-            return tracing.parse(self._worker.ask({"do": "trace"}, _TRACE_S), *self._dtypes)
+            return tracing.parse(self.worker.ask({"do": "trace"}, _TRACE_S), *self._dtypes)
         except (WorkerRaised, WorkerDied):
             return Trace(complete=False)
 
@@ -255,23 +266,23 @@ class Session:
         """What its device did, as it says; an incomplete one where it says nothing."""
         self._tree.thaw()
         try:
-            said = self._worker.ask({"do": "records"}, _TRACE_S)
+            said = self.worker.ask({"do": "records"}, _TRACE_S)
         except (WorkerRaised, WorkerDied):
             return DeviceTrace(complete=False)
         return recording.parse(said, self._canaries[: 2 * self._number])
 
     def _unfinished(self, timeout_s: float) -> WorkerDied | WorkerRaised:
         if len(self._heard) == 2:
-            self._worker.end()
+            self.worker.end()
             return WorkerDied("said that it was done before it was")
-        if not self._worker.has_spoken():
-            self._worker.end()
+        if not self.worker.has_spoken():
+            self.worker.end()
             return timed_out(timeout_s)
         try:
-            self._worker.hear(_HEAR_S)
+            self.worker.hear(_HEAR_S)
         except (WorkerDied, WorkerRaised) as error:
             return error
-        self._worker.end()
+        self.worker.end()
         return WorkerDied("spoke before it was done")
 
     def _death(self, call: int | None, death: WorkerDied) -> Death:
@@ -279,10 +290,14 @@ class Session:
 
     def close(self) -> None:
         """End the worker and give the memory back."""
-        self._gate.release_all()
-        self._worker.end()
+        self.release()
+        self.worker.end()
         self._gate.close()
         self._give_back()
+
+    def release(self) -> None:
+        """Open all that its device may be waiting behind."""
+        self._gate.release_all()
 
     def _give_back(self) -> None:
         for memory in (self._inputs.block, self._outputs):

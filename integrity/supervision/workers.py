@@ -1,8 +1,8 @@
 """Starting, asking, freezing and ending sandboxed workers."""
 
 import contextlib
+import copy
 import os
-import random
 import select
 import shutil
 import socket
@@ -22,7 +22,7 @@ from integrity.supervision.endings import (
     last_words,
     timed_out,
 )
-from integrity.supervision.platform import PROCESSOR, Platform
+from integrity.supervision.platform import PROCESSOR, Platform, share_out
 from integrity.tracers.process import ProcessTree, wait_until_gone
 from integrity.worker import wire
 
@@ -43,10 +43,11 @@ class Worker:
     """One sandboxed process, on the other end of a socket. Everything it says is untrusted."""
 
     def __init__(self, zygote: "Zygote", control: socket.socket, status: int, keeper: int) -> None:
-        self._zygote = zygote
+        self.zygote = zygote
         self.control = control
         self._status = status
-        self._keeper = keeper
+        self.keeper = keeper
+        """0 once it is dead."""
         self.tree = ProcessTree(keeper)
         self.greeting: wire.Message = {}
         self.pid = 0
@@ -100,20 +101,31 @@ class Worker:
 
     def end(self) -> None:
         """Kill it with everything it started. Harmless when it is dead already."""
-        if self._keeper:
-            self._zygote.kill(self._keeper)
-            self._keeper = 0
-            self.control.close()
-            os.close(self._status)
+        end_together([self])
+
+    def forget(self) -> None:
+        """Close the line to it, since it is dead."""
+        self.keeper = 0
+        self.control.close()
+        os.close(self._status)
 
     def _died(self) -> WorkerDied:
-        if not self._keeper:
+        if not self.keeper:
             return WorkerDied("had already ended")
         said = last_words(self._status)
         self.end()
         if "sandbox_error" in said:
             return WorkerDied(f"could not be sandboxed: {said['sandbox_error']}")
         return how_it_died(said.get("status"))
+
+
+def end_together(workers: Sequence[Worker]) -> None:
+    """End them side by side: each takes its time to give a device back."""
+    living = [worker for worker in workers if worker.keeper]
+    if living:
+        living[0].zygote.kill(*(worker.keeper for worker in living))
+    for worker in living:
+        worker.forget()
 
 
 class Zygote:
@@ -127,8 +139,8 @@ class Zygote:
             raise BadInput(f"no isolation {isolation!r}; there are {', '.join(ORDERS)}")
         self._asked = isolation
         self._platform = platform
-        self._allowed = sorted(os.sched_getaffinity(0))
-        self._own_core, self._their_cores = _share_out(self._allowed)
+        self.allowed = sorted(os.sched_getaffinity(0))
+        self._own_core, self._their_cores = share_out(self.allowed)
         self.threads = len(self._their_cores)
         self.isolation = ""
         self.why_not_better = ""
@@ -144,6 +156,7 @@ class Zygote:
             theirs.close()
             self._ours.settimeout(_START_PATIENCE_S)
             wire.receive(self._ours)
+            self._pid = self._process.pid
             self._choose_isolation()
         except BaseException as error:
             self.__exit__(None, None, None)
@@ -154,6 +167,11 @@ class Zygote:
                 ) from error
             raise
         return self
+
+    @property
+    def shares_cores(self) -> bool:
+        """Whether workers run where the supervisor does."""
+        return not set(self._own_core).isdisjoint(self._their_cores)
 
     def renew_cache(self) -> None:
         """An empty compile cache for workers from now on: submissions must not share one."""
@@ -244,9 +262,26 @@ class Zygote:
         return worker
 
     @contextlib.contextmanager
+    def fork(self) -> Iterator["Zygote"]:
+        """Another one with the same cache, for what runs beside other work and is not timed."""
+        ours, theirs = socket.socketpair()
+        wire.send(self._ours, {"fork": True}, [theirs.fileno()])
+        theirs.close()
+        other = copy.copy(self)
+        other._pid = int(wire.receive(self._ours)[0]["pid"])
+        other._ours = ours
+        other._own_core = other._their_cores = self.allowed
+        ours.settimeout(_START_PATIENCE_S)
+        try:
+            yield other
+        finally:
+            ours.close()
+            self.kill(other._pid)
+
+    @contextlib.contextmanager
     def unpinned(self) -> Iterator[None]:
         """What is started here may use every core."""
-        os.sched_setaffinity(0, self._allowed)
+        os.sched_setaffinity(0, self.allowed)
         try:
             yield
         finally:
@@ -258,13 +293,12 @@ class Zygote:
 
     def kill_all(self) -> None:
         """End every worker there is; for when whoever started them is gone."""
-        for keeper in ProcessTree(self._process.pid).children():
-            self.kill(keeper)
+        self.kill(*ProcessTree(self._pid).children())
 
-    def kill(self, keeper: int) -> None:
-        """End a worker's whole tree; returns when it is gone."""
+    def kill(self, *keepers: int) -> None:
+        """End these workers' whole trees; returns when they are gone."""
         with contextlib.suppress(wire.WireError, TimeoutError):
-            wire.send(self._ours, {"kill": keeper})
+            wire.send(self._ours, {"kill": keepers})
             wire.receive(self._ours)
 
     def __exit__(
@@ -273,7 +307,7 @@ class Zygote:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.sched_setaffinity(0, self._allowed)
+        os.sched_setaffinity(0, self.allowed)
         self._ours.close()
         process = getattr(self, "_process", None)
         if process is not None:
@@ -285,15 +319,3 @@ class Zygote:
                 process.wait()
             wait_until_gone(tree)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _share_out(cores: list[int]) -> tuple[list[int], list[int]]:
-    """One core for the supervisor, the others for the workers.
-
-    Both sides poll; left to itself the scheduler puts a thawed worker onto the supervisor's core
-    as often as not, and both lose milliseconds. At random, so that audits side by side differ.
-    """
-    if len(cores) == 1:
-        return cores, cores
-    own = random.choice(cores)
-    return [own], [core for core in cores if core != own]

@@ -23,7 +23,7 @@ _AT_LEAST = driver.CUstreamWaitValue_flags.CU_STREAM_WAIT_VALUE_GEQ
 
 
 _CYCLES_A_US = 1_500
-"""About; the reference spins as many, and only slopes of times over it are compared."""
+"""About: 1,980 at most on an H200. The reference's spins say how long as many really last."""
 
 
 class _Memory:

@@ -6,7 +6,6 @@ grids whose sizes the supervisor draws, show whether it still sees.
 """
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,6 @@ _MOST = 4_000
 _LONGEST = 200
 _FORCED = 1
 """Flush buffers that are not full, too."""
-
-_WANTED_BY = "pip install 'kernel-integrity[recorder]'"
 
 _NEEDED = ("CONCURRENT_KERNEL", "MEMCPY", "MEMCPY2", "MEMSET")
 _WANTED = ("MEMORY2", "SYNCHRONIZATION", "CUDA_EVENT", "MODULE")
@@ -67,9 +64,9 @@ class Recorder:
             if form is None:
                 continue
             self._seen += 1
-            row = form(activity)
-            if len(self._rows) < _MOST or row[1] == CANARY:  # too much is not the same as silence
-                self._rows.append(row)
+            # Too much is not the same as silence.
+            if len(self._rows) < _MOST or getattr(activity, "name", "") == CANARY:
+                self._rows.append(form(activity))
 
     def around(self, kernel: "loading.Kernel") -> "loading.Kernel":
         """The same kernel, between two canaries for as long as there are grids for them."""
@@ -91,13 +88,6 @@ class Recorder:
         return {"rows": self._rows, "seen": self._seen, "refused": self._refused}
 
 
-def missing() -> str:
-    """Why nothing can be recorded, as far as that is known without importing anything; or empty."""
-    return (
-        "" if importlib.util.find_spec("cupti") else f"cupti-python is not installed; {_WANTED_BY}"
-    )
-
-
 def cupti() -> Any:
     """The module.
 
@@ -107,7 +97,8 @@ def cupti() -> Any:
     try:
         return importlib.import_module("cupti.cupti")
     except (ImportError, OSError, RuntimeError) as error:
-        raise Unavailable(f"cupti-python can't be imported ({error}); {_WANTED_BY}") from error
+        wanted = "pip install 'kernel-integrity[recorder]'"
+        raise Unavailable(f"cupti-python can't be imported ({error}); {wanted}") from error
 
 
 def _forms(cupti: Any) -> dict[int, Callable[[Any], list[Any]]]:

@@ -41,14 +41,15 @@ def derive(
     """What one call takes: `inputs` as `[bytes, hits, samples]`, `written_bytes`, `flops`.
 
     `answer` is the reference, `wide` the same on inputs in float64, None where it fails there;
-    `draws` are two sets of inputs. Nothing is sampled of a reference that takes longer than
-    `budget_s` by itself.
+    `draws` are two sets of inputs. Samples are taken for `budget_s`, and none of a reference that
+    takes longer by itself.
     """
-    end = time.monotonic() + budget_s
     (spec, drawn), (_, other) = map(tensors.flatten, draws)
     before = [tensor.clone() for tensor in drawn]
+    start = time.monotonic()
     with OperatorCounter() as counter:
         outputs = answer(tensors.rebuild(spec, drawn))
+    taken_s = time.monotonic() - start
     found = {
         "inputs": [],
         "written_bytes": sum(_size_bytes(tensor) for tensor in outputs),
@@ -58,13 +59,13 @@ def derive(
         "uncounted": sorted(counter.uncounted),
         "doubted": sorted(set(counter.doubted.values())),
     }
-    if time.monotonic() < end:
+    if taken_s < budget_s:
         changes = not all(map(_equal, before, drawn))
         asked = partial(_on_copies, wide or answer) if changes else wide or answer
         inputs = [tensors.widen(tensor) for tensor in before] if wide else before
         room = _WIDE_ROOM if wide else _NARROW_ROOM
         sampler = _Sampler(lambda: asked(tensors.rebuild(spec, inputs)), inputs, other, room)
-        found["inputs"] = sampler.sample(end)
+        found["inputs"] = sampler.sample(budget_s)
     return found
 
 
@@ -87,12 +88,13 @@ class _Sampler:
         self._answer, self._inputs, self._other = answer, inputs, other
         self._right = [_Expected.of(tensor, room) for tensor in self._answered()]
 
-    def sample(self, end: float) -> list[list[float]]:
+    def sample(self, budget_s: float) -> list[list[float]]:
         """Bytes, hits and samples of each input that counts, in turn until the time is up."""
         if self._follows():  # its answer changes by itself
             return []
         places = random.Random(0)
         tallies = {index: [bytes_, 0, 0] for index, bytes_ in self._worth_sampling()}
+        end = time.monotonic() + budget_s
         for _ in range(_MOST_SAMPLES):
             for index, tally in tallies.items():
                 if time.monotonic() > end:
@@ -197,7 +199,8 @@ def _repeats(tensor: torch.Tensor) -> bool:
     sectors = raw[: count * _SECTOR_BYTES].view(torch.int64).view(count, -1)
     if count > _SECTORS:
         generator = torch.Generator().manual_seed(0)
-        sectors = sectors[torch.randperm(count, generator=generator)[:_SECTORS].to(raw.device)]
+        some = torch.randint(count, (_SECTORS,), generator=generator).unique()  # type: ignore[no-untyped-call]
+        sectors = sectors[some.to(raw.device)]
     folded = (sectors * sectors.new_tensor(_FOLD)).sum(dim=1)  # modulo 2^64
     return int(torch.unique(folded).numel()) < folded.numel()
 

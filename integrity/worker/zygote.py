@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,6 +28,10 @@ def main(channel: int, device: str) -> None:
     supervisor = socket.socket(fileno=channel)
     _import_torch(device)
     wire.send(supervisor, {"ready": True})
+    _serve(supervisor)
+
+
+def _serve(supervisor: socket.socket) -> None:
     while True:
         try:
             request, descriptors = wire.receive(supervisor)
@@ -36,8 +41,25 @@ def main(channel: int, device: str) -> None:
         if "spawn" in request:
             pid = _spawn(request["spawn"], descriptors)
             wire.send(supervisor, {"pid": pid})
+        elif "fork" in request:
+            wire.send(supervisor, {"pid": _fork(supervisor, descriptors[0])})
         else:
             wire.send(supervisor, {"killed": _kill(request["kill"])})
+
+
+def _fork(supervisor: socket.socket, channel: int) -> int:
+    """Another one like this, which serves that descriptor."""
+    pid = os.fork()
+    if pid:
+        os.close(channel)
+        return pid
+    try:
+        supervisor.close()
+        sandbox.die_with_parent()
+        sandbox.become_subreaper()
+        _serve(socket.socket(fileno=channel))
+    finally:
+        os._exit(0)
 
 
 def _import_torch(device: str) -> None:
@@ -54,14 +76,26 @@ def _import_torch(device: str) -> None:
         from integrity.worker import cpu  # noqa: F401
 
 
-def _kill(keeper: int) -> int:
-    """End a worker and all it started, and wait until it is gone."""
-    _bury(keeper)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(keeper, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(keeper, 0)
-    return keeper
+def _kill(keepers: Sequence[int]) -> int:
+    """End workers and all that they started, side by side, and wait until they are gone."""
+    for keeper in keepers:
+        _strike(keeper)
+    for keeper in keepers:
+        _bury(keeper)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(keeper, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(keeper, 0)
+    return len(keepers)
+
+
+def _strike(root: int) -> list[int]:
+    """Kill everything that is below a process now; and what that was."""
+    living = ProcessTree(root).pids()
+    for pid in reversed(living):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return living
 
 
 def _bury(root: int) -> None:
@@ -70,10 +104,7 @@ def _bury(root: int) -> None:
     Orphans come to the zygote, which reaps them: nobody else has to.
     """
     for _ in range(1000):
-        living = ProcessTree(root).pids()
-        for pid in reversed(living):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        living = _strike(root)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass

@@ -120,6 +120,9 @@ class CudaBackend:
     def __enter__(self) -> Self:
         return self
 
+    def on(self, zygote: Zygote) -> "CudaBackend":
+        return CudaBackend(zygote, mps=False, index=self._index)
+
     def run(self, work: Callable[[Device], Run], timed: bool) -> Run:
         """In a child of ours, which a fault on the device may take away.
 

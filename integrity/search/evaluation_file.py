@@ -2,17 +2,17 @@
 
 `INTEGRITY_PROBLEM` is the problem's reference, `INTEGRITY_LEVEL` is `cpu` or `gpu`. With cascade
 evaluation, stage 1 is the cheap gate and stage 2 the audit; without it, `evaluate` does both.
+
+OpenEvolve loads this file anew for every program and puts its folder first on the import path: so
+nothing is kept here, and the file is not called `openevolve`.
 """
 
-import atexit
 import os
-from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 
 from integrity.errors import BadInput
 from integrity.request import Level
-from integrity.search.adapter import Reward, Rewarder, rewarder
+from integrity.search.adapter import Reward, Rewarder, lasting_rewarder
 from integrity.search.reward import Standing
 
 
@@ -33,16 +33,11 @@ def evaluate_stage2(program_path: str) -> dict[str, float]:
     return evaluate(program_path)
 
 
-@cache
 def _rewarder() -> Rewarder:
-    """One for this process; its machine goes when the process does."""
     problem = os.environ.get("INTEGRITY_PROBLEM", "")
     if not problem:
         raise BadInput("set INTEGRITY_PROBLEM to the problem's reference")
-    stack = ExitStack()
-    atexit.register(stack.close)
-    level = Level(os.environ.get("INTEGRITY_LEVEL", "cpu"))
-    return stack.enter_context(rewarder(Path(problem), level))
+    return lasting_rewarder(Path(problem), Level(os.environ.get("INTEGRITY_LEVEL", "cpu")))
 
 
 def _text(program_path: str) -> str:
