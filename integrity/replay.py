@@ -24,7 +24,8 @@ READABLE = {1, 2, 3, 4, 5, 6}
 """Format 2 added `compilation`; 3 baselines, the envelope and what a device was like; 4
 `testimony`, traces, and for floors the work of a problem and the run `peaks`; 5 calls that spin or
 lack the submission's kernels, lifetimes elsewhere, samples, and workloads that a search hides from
-its proposer; 6 what a device was recorded doing."""
+its proposer; 6 what a device was recorded doing,
+outputs that are made when they are read, and kernels as they were launched."""
 
 
 @dataclass(frozen=True, slots=True)

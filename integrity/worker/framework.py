@@ -126,7 +126,7 @@ _SWITCHES: dict[str, Callable[[], object]] = {
 
 def _persisting_l2_bytes() -> int:
     """Of this process's context; 0 where it has none."""
-    if not torch.cuda.is_initialized():
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return 0
     from cuda.bindings import driver
 
