@@ -24,6 +24,9 @@ _MOST_BYTES, _MOST_INTERPRETED_BYTES = 96 * 2**20, 2**20
 """Of one set of inputs and outputs. An audit holds some twenty; an interpreted kernel writes about
 a megabyte a second."""
 
+_AT_MOST = 4.0
+"""How much too large something may be where there is no other way."""
+
 _CALLS = 100
 """Times that an audit has the reference answer; half the time limit may go there."""
 
@@ -41,12 +44,20 @@ _MAY_BE_LARGE = 2**11
 def fitted(bench: "Bench", progress: Progress) -> "Bench":
     """The same bench, with a smaller problem where the declared one is too large.
 
+    A submission that does not work at the smaller size, which nobody promised, is audited at the
+    declared one where that is not too large by far.
+
     Raises:
-        CannotJudge: the submission does not work at the smaller size, which nobody promised.
+        CannotJudge: it is, and the submission does not work at the smaller one.
     """
     smaller = reduced(bench, progress)
     if smaller is not bench:
-        _try(smaller)
+        try:
+            _try(smaller)
+        except CannotJudge:
+            if _excess(bench, bench.problem) > _AT_MOST:
+                raise
+            return bench
     return smaller
 
 

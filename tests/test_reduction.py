@@ -115,7 +115,8 @@ def fitted(zygote: Zygote, request: Request) -> tuple[Bench, Bench]:
     """What was asked for, and what is run."""
     problem = request.task.problem
     assert problem is not None
-    asked = replace(bench(zygote, KERNEL), task=request.task, problem=problem)
+    kernel = request.submission.text
+    asked = replace(bench(zygote, kernel), task=request.task, problem=problem)
     return asked, reduction.fitted(asked, lambda step: None)
 
 
@@ -125,6 +126,16 @@ def test_a_problem_that_fits_is_left_alone(
     monkeypatch.setattr(reduction, "_MOST_BYTES", 2**30)
     asked, found = fitted(zygote, request_for(KERNEL, tmp_path))
     assert found is asked
+
+
+def test_a_kernel_for_the_declared_size_alone_is_run_there_where_that_is_not_far_too_large(
+    zygote: Zygote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reduction, "_MOST_BYTES", 2**21)
+    asked, found = fitted(zygote, request_for(FOR_ITS_SIZE, tmp_path))
+    assert found is asked
+    asked, found = fitted(zygote, request_for(KERNEL, tmp_path))
+    assert found.problem.workloads != asked.problem.workloads
 
 
 def test_a_problem_without_sizes_is_left_alone(
