@@ -173,7 +173,7 @@ X: Values = np.linspace(-1, 1, 4096, dtype=np.float32)
 def session_of(
     driver: FakeDriver, script: Script = honest, arms: bool = True
 ) -> Iterator[tuple[Session, Spoken]]:
-    oracle: Any = SimpleNamespace(spec={}, inputs=(VECTOR,), outputs=(VECTOR,))
+    oracle: Any = SimpleNamespace(spec={}, inputs=(VECTOR,), outputs=(VECTOR,), weights={})
     worker: Any = Spoken(script, arms)
     session = Session(Role.SUBMISSION, worker, fake_device(driver), oracle, 1, read_only=False)
     try:
