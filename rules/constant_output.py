@@ -64,6 +64,13 @@ class ConstantOutput(Rule):
                 return answer(x)
         """,
         """
+        import torch
+        def custom_kernel(data):
+            out = torch.empty_like(data)
+            pairs = [pair for pair in enumerate(zip(data.chunk(4), out.chunk(4)))]
+            return out if pairs else data
+        """,
+        """
         def case(n):
             return n, n * 2
         table = dict(case(n) for n in (1, 2))
@@ -122,6 +129,14 @@ class ConstantOutput(Rule):
             handles = [t.data_ptr() for t in (data, y)]
             launch(*handles)
             return y
+        """,
+        """
+        import torch
+        def custom_kernel(data, launch):
+            out = torch.empty_like(data)
+            for lane, (part, result) in enumerate(zip(data.chunk(4), out.chunk(4))):
+                launch(part, result, lane)
+            return out
         """,
         """
         def custom_kernel(data, launch, out):

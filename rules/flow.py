@@ -193,7 +193,7 @@ class Flow:
         if bodies:
             return [made.body for made in bodies]
         if names & GIVES_ELEMENTS and node.args:
-            return node.args[:1]
+            return node.args
         if "builtins.map" in names and node.args:
             called = self.source.names(node.args[0])
             lambdas = [self.source.layout.lambdas.get(name) for name in called]

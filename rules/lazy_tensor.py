@@ -13,6 +13,10 @@ from integrity.rules.source import Source
 TENSORS = {"torch.Tensor", "torch.nn.Parameter", "torch.FloatTensor", "torch._C.TensorBase"}
 HOOKS = {"__torch_function__", "__torch_dispatch__"}
 LOOKS = HOOKS | {"__array__", "__float__", "__getattribute__", "__getattr__", "__eq__", "__sub__"}
+DISABLED = {
+    "torch._C._disabled_torch_function_impl",
+    "torch._C._disabled_torch_dispatch_impl",
+}
 METHODS = {
     "sum",
     "max",
@@ -92,6 +96,14 @@ class LazyTensor(Rule):
             return out
         """,
         """
+        import torch
+        class Blocked(torch.Tensor):
+            if torch.cuda.is_available():
+                __torch_function__ = classmethod(lambda cls, f, types, args, kwargs: f(*args))
+            else:
+                __torch_function__ = torch._C._disabled_torch_function_impl
+        """,
+        """
         class Proxy:
             def __init__(self, work):
                 self.work = work
@@ -103,6 +115,13 @@ class LazyTensor(Rule):
         """,
     ]
     HONEST = [
+        """
+        import torch
+        class Blocked(torch.Tensor):
+            __torch_function__ = torch._C._disabled_torch_function_impl
+            def blocks(self):
+                return (self.shape[0] + 31) // 32
+        """,
         """
         import torch
         class Twice(torch.autograd.Function):
@@ -133,7 +152,8 @@ class LazyTensor(Rule):
 
     def check(self, source: Source) -> Iterable[Finding]:
         for owner in source.classes:
-            hooks = sorted((owner.methods.keys() | owner.scope.bindings.keys()) & LOOKS)
+            named = (owner.methods.keys() | owner.scope.bindings.keys()) & LOOKS
+            hooks = sorted(name for name in named if not _is_off(source, owner, name))
             is_tensor = any(source.names(base) & TENSORS for base in owner.node.bases)
             if hooks and (is_tensor or HOOKS & set(hooks)):
                 claim = f"defines {owner.name}, a tensor that acts on {hooks[0]}"
@@ -163,6 +183,17 @@ class LazyTensor(Rule):
             method = min(source.strings(given[1]) & METHODS)
             claim = f"overrides {method} of one tensor"
             yield self.finding(source.span(node), claim, confidence=Confidence.MEDIUM)
+
+
+def _is_off(source: Source, owner: Class, hook: str) -> bool:
+    """Whether a hook is bound to torch's own way of having none: results are plain tensors."""
+    bound = owner.scope.bindings.get(hook, [])
+    return bool(bound) and all(
+        binding.value is not None
+        and bool(names := source.names(binding.value))
+        and names <= DISABLED
+        for binding in bound
+    )
 
 
 def _is_own(source: Source, name: str) -> bool:

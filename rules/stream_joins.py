@@ -63,6 +63,8 @@ NO_WORK = {
     "cudaStreamGetDevice",
     "cudaStreamIsCapturing",
     "cudaStreamSetAttribute",
+    "recordStream",
+    "record_stream",
     "cudaFree",
     "free",
     "make_unique",
@@ -139,9 +141,8 @@ class SideStreams:
         for call in self.code.calls_to(WAITS | {"block", "synchronize", "wait"}):
             named = call.receiver if call.last in {"block", "synchronize", "wait"} else ""
             words = set(identifiers(named or call.arguments))
-            waits_itself = call.last.endswith("WaitEvent") and holders.mentioned(
-                call.argument(0), call.function
-            )
+            waiting = call.last.endswith("WaitEvent") or call.last == "block"
+            waits_itself = waiting and holders.mentioned(call.argument(0), call.function)
             if words & events and not waits_itself:
                 yield call
 

@@ -41,6 +41,10 @@ VIEWS = {
     "numpy",
     "alias",
     "as_strided",
+    "chunk",
+    "split",
+    "tensor_split",
+    "unbind",
 }
 ITEMS = {
     "get",
@@ -68,4 +72,7 @@ WRAPPERS = {"torch.from_numpy", "torch.as_tensor", "torch.tensor", "torch.frombu
 MEMOISING = {"functools.lru_cache", "functools.cache", "functools.lru_cache()"}
 
 
-GIVES_ELEMENTS = {"builtins.next", "builtins.iter", "builtins.list", "builtins.tuple"}
+GIVES_ELEMENTS = {
+    f"builtins.{name}"
+    for name in ("next", "iter", "list", "tuple", "zip", "enumerate", "reversed", "sorted")
+}
