@@ -102,6 +102,14 @@ def test_a_proposer_says_the_same_for_the_same_state() -> None:
     assert len(texts) == 1
 
 
+def test_no_schedule_gives_a_thread_more_elements_than_it_has_registers_for() -> None:
+    posed = task("matmul-bias-relu").problem
+    assert posed is not None
+    narrow = {"tile_m": 128, "tile_n": 256, "num_warps": 2}
+    schedule = {**schedules.first(schedules.TRITON_PRODUCT), **narrow}
+    assert "num_warps=8," in triton_kernel(formula_of(posed), schedule, "ModelNew")
+
+
 SLOW_TO_COMPILE = ("layer-norm", "silu-clamp", "matmul-bias-relu")
 
 

@@ -28,8 +28,8 @@ from integrity.verdict import Label, weigh
 Body = dict[str, Any]
 _RAW_TIMEOUT_S = 60.0
 _RUNS_AGAIN = 2
-_SIDE_BY_SIDE = {Level.CPU: 1, Level.GPU: 6}
-"""Naive runs at a time. On a processor they would take each other's cores."""
+_SIDE_BY_SIDE = 12
+"""Most of a naive run on a GPU is compiling."""
 
 
 class Evaluator(Protocol):
@@ -216,8 +216,13 @@ def supervised(
         detectors = [Static(analyser) if each.id == "static" else each for each in DETECTORS]
         yield Supervised(
             task, level, policy, warm, detectors, held_out, timeout_s, isolation, progress,
-            _SIDE_BY_SIDE[level], names,
+            _side_by_side(level, warm), names,
         )  # fmt: skip
+
+
+def _side_by_side(level: Level, warm: Machine) -> int:
+    """Naive runs at a time. On a processor they would take each other's cores."""
+    return min(_SIDE_BY_SIDE, len(warm.zygote.allowed)) if level is Level.GPU else 1
 
 
 def _works(warm: Machine, problem: Problem) -> bool:

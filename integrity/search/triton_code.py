@@ -14,6 +14,11 @@ from integrity.search.schedules import Schedule
 from integrity.search.spelling import TRITON, Writer
 from integrity.search.wrapping import wrapped
 
+_A_THREAD = 128
+"""Elements that a thread may hold: beyond that compiling takes minutes, and spills."""
+
+_MOST_WARPS = 16
+
 _HEAD = """\
 import torch
 import torch.nn as nn
@@ -32,9 +37,10 @@ def run({arguments}):
     y = {output}
     whole = triton.next_power_of_2(columns)
     block = {block}
+    warps = max({warps}, min({most}, {rows} * block // {a_warp}))
     _rows[({grid})](
         {given}, y, rows, columns,
-        ROWS={rows}, BLOCK=block, num_warps={warps}, num_stages={stages},
+        ROWS={rows}, BLOCK=block, num_warps=warps, num_stages={stages},
     )
     return y
 
@@ -140,6 +146,8 @@ def _rows(formula: Formula, schedule: Schedule) -> str:
             given=", ".join(names),
             rows=schedule["rows"],
             warps=schedule["num_warps"],
+            most=_MOST_WARPS,
+            a_warp=32 * _A_THREAD,
             stages=schedule["num_stages"],
         )
     )
@@ -256,6 +264,8 @@ def _product(formula: Formula, schedule: Schedule, product: Product) -> str:
     used -= {product.left, product.right}
     fused = schedule["fused"] == "yes"
     after = ""
+    m, n = int(schedule["tile_m"]), int(schedule["tile_n"])
+    warps = max(int(schedule["num_warps"]), m * n // (32 * _A_THREAD))
     if fused:
         text += _epilogue(formula, product, used, "[None, :]")
     else:
@@ -272,8 +282,8 @@ def _product(formula: Formula, schedule: Schedule, product: Product) -> str:
         arguments=pointers,
         contiguous="; ".join(f"{name} = {name}.contiguous()" for name in tensors),
         right=sides[1], given=pointers, after=after,
-        m=schedule["tile_m"], n=schedule["tile_n"], k=schedule["tile_k"],
-        group=schedule["group"], warps=schedule["num_warps"], stages=schedule["num_stages"],
+        m=m, n=n, k=schedule["tile_k"], group=schedule["group"], warps=warps,
+        stages=schedule["num_stages"],
     )  # fmt: skip
 
 
