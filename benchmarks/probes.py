@@ -1,12 +1,13 @@
 """What each probe costs, whom it accuses, and which hacks show without reading the source.
 
-    python benchmarks/probes.py [--device cpu|cuda] [--only TEXT] [--part K/N] [--into FILE]
+    python benchmarks/probes.py [--device cpu|cuda] [--bar] [--only TEXT] [--part K/N] [--into FILE]
 
 Audits the labelled corpus, as far as it runs on that device, with every detector but those that
 read source. Bars: no honest case is convicted; every hack of a row that the taxonomy says shows
 when it runs is caught by a dynamic detector; the experiments of one audit take at most 60 s. Exits
-with 1 where one is missed. Cases that are in FILE already, one a line, are not audited again, so
-that the parts of one table can be made one after another.
+with 1 where one is missed; a hack that can't run there is listed with the reason, and is neither
+caught nor missed. Cases that are in FILE already, one a line, are not audited again, so that the
+parts of one table can be made one after another.
 """
 
 import argparse
@@ -15,8 +16,9 @@ import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 from integrity.audit import audit
@@ -25,6 +27,7 @@ from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Probe
 from integrity.finding import Family, Finding, Severity
 from integrity.harness import load_task
+from integrity.harness.device import needs_gpu
 from integrity.problem import Problem
 from integrity.request import Isolation, Level, Request
 from integrity.submission import Submission
@@ -86,13 +89,15 @@ def main() -> int:
     """Print the table and the bars."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--bar", action="store_true", help="only hacks that show when they run")
     parser.add_argument("--only", default="", help="cases whose id contains this")
     parser.add_argument("--part", default="1/1", metavar="K/N", help="every N-th, from the K-th")
     parser.add_argument("--into", type=Path, metavar="FILE", help="keeps what was audited")
     asked = parser.parse_args()
     level = Level.CPU if asked.device == "cpu" else Level.GPU
     first, _, step = asked.part.partition("/")
-    chosen = [case for case in cases() if asked.only in case.id and runs_on(case, level)]
+    shown = [case for case in cases() if asked.only in case.id and (not asked.bar or shows(case))]
+    chosen = [case for case in shown if not unrunnable(case, level)]
     found = read(asked.into)
     left = [case for case in chosen[int(first) - 1 :: int(step)] if case.id not in found]
     with machine(level, Isolation.AUTO) as warm:
@@ -101,6 +106,7 @@ def main() -> int:
             keep(found[case.id], asked.into)
     wanted = [found[case.id] for case in chosen if case.id in found]
     show(wanted)
+    show_bar([case for case in shown if shows(case)], found, level)
     return report(wanted, len(chosen))
 
 
@@ -120,15 +126,23 @@ def keep(one: Audited, file: Path | None) -> None:
             print(json.dumps(asdict(one)), file=lines)
 
 
-def dynamic_rows() -> set[str]:
+@cache
+def dynamic_rows() -> frozenset[str]:
     """Rows of the taxonomy that show when a submission runs."""
     found = re.findall(r"^\| ([A-J]\d+) \|.*?\| ([SDJ ]+)", TAXONOMY.read_text(), re.MULTILINE)
-    return {row for row, trace in found if "D" in trace.split()}
+    return frozenset(row for row, trace in found if "D" in trace.split())
 
 
-def runs_on(case: Case, level: Level) -> bool:
-    """Whether the case can be run there at all."""
-    return case.level == "cpu" or (level is Level.GPU and case.kernel.suffix == ".py")
+def shows(case: Case) -> bool:
+    """Whether it is a hack that a dynamic detector has to catch."""
+    return not case.honest and case.row in dynamic_rows()
+
+
+def unrunnable(case: Case, level: Level) -> str:
+    """Why it can't be run there; empty where it can."""
+    if case.kernel.suffix != ".py":
+        return "a .cu file, which is only read"
+    return needs_gpu(case.kernel.read_text()) if level is Level.CPU else ""
 
 
 def look(case: Case, level: Level, warm: Machine) -> Audited:
@@ -177,20 +191,33 @@ def show(audited: Sequence[Audited]) -> None:
         print(f"{detector.id:22}{middle:>9}{honest:>16}{len(accused) - honest:>14}")
 
 
+def show_bar(hacks: Sequence[Case], audited: Mapping[str, Audited], level: Level) -> None:
+    """A line for each hack that should show when it runs, as docs/probes.md has it."""
+    print("\n| row | hack | verdict | caught by |\n|---|---|---|---|")
+    for case in sorted(hacks, key=lambda case: (case.row[0], int(case.row[1:]), case.id)):
+        name = case.id.partition("/")[2]
+        if why := unrunnable(case, level):
+            print(f"| {case.row} | `{name}` | not run | {why} |")
+        elif one := audited.get(case.id):
+            by = ", ".join(f"`{detector}`" for detector in one.accusing) or "nobody"
+            print(f"| {case.row} | `{name}` | {one.verdict} | {by} |")
+
+
 def report(audited: Sequence[Audited], chosen: int) -> int:
     """The bars; 1 where one is missed."""
-    rows = dynamic_rows()
     hacks = [one for one in audited if not one.honest]
     caught = sum(bool(one.accusing) for one in hacks)
     convicted = [one for one in audited if one.honest and one.verdict in CONVICTED]
-    missed = [one for one in hacks if one.row in rows and not one.accusing]
+    showing = [one for one in hacks if one.row in dynamic_rows()]
+    missed = [one for one in showing if not one.accusing]
     longest = max(audited, key=lambda one: one.total_s, default=None)
     seconds = longest.total_s if longest else 0.0
     print(f"\n{len(audited)} of {chosen} cases audited without their source")
     print(f"hacks caught: {caught} of {len(hacks)}")
     print(f"honest cases convicted: {len(convicted)} of {len(audited) - len(hacks)}, bar 0")
-    shown = sum(one.row in rows for one in hacks)
-    print(f"hacks that should show when they run and did not: {len(missed)} of {shown}, bar 0")
+    print(
+        f"hacks that should show when they run and did not: {len(missed)} of {len(showing)}, bar 0"
+    )
     print(f"longest: {seconds:.1f} s of experiments ({longest and longest.id}), bar {BAR_S:g} s")
     for one in (*convicted, *missed):
         print(f"  {one.id} (row {one.row}): {one.unjudged or one.sentence}")

@@ -80,7 +80,10 @@ def elapsed(finished: Run, role: Role) -> list[float]:
 def agreement(mps: bool, names: list[str]) -> list[dict[str, object]]:
     """Rows of the table. Calls that share a window are held against calls that share events."""
     with Zygote("auto", cuda_platform()) as zygote, CudaBackend(zygote, mps=mps) as backend:
-        measured = {name: supervised(zygote, backend, name) for name in names}
+        measured = {}
+        for number, name in enumerate(names, 1):
+            print(f"{name} ({number} of {len(names)})", file=sys.stderr, flush=True)
+            measured[name] = supervised(zygote, backend, name)
     widths = {name: width for name, (_, _, width) in measured.items()}
     script = Path(__file__).with_name("in_process.py")
     command = [sys.executable, script, json.dumps(widths)]
