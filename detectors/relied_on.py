@@ -1,4 +1,4 @@
-"""Functions and settings that harnesses rely on are what they were before the kernel was loaded."""
+"""What harnesses rely on in their process is what it was before the kernel was loaded."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,15 +11,18 @@ from integrity.run import Experiment, Role
 
 
 class ReliedOn:
-    """Clocks, checks, generators and torch's switches are left alone.
+    """Clocks, checks, generators, torch's switches and the descriptor for results are left alone.
 
     Whatever the source looked like: a replaced function is another object, or has another body.
     The reference is watched in the same way, and what it changes too is nobody's trick.
 
+    The worker offers a descriptor in the way that GPU MODE's harness does (`POPCORN_FD`), which
+    belongs to the harness and has nothing to do with a kernel.
+
     Known misses: the watch shares the submission's process; one that knows it can put everything
     back before it is asked. The supervisor's clock and checker are in no reach either way.
 
-    Source: TAXONOMY D1 to D7, D11, A1.
+    Source: TAXONOMY D1 to D8, D11, A1.
     """
 
     id = "relied-on"
@@ -43,6 +46,12 @@ class ReliedOn:
             yield Finding(
                 "switched-setting", self.id, Family.HARNESS, Severity.SUSPICIOUS, Confidence.MEDIUM,
                 claim, measured={"settings": len(switched)},
+            )  # fmt: skip
+        done = [each for each in ours.results if each not in reference.results]
+        if done:
+            claim = f"{' and '.join(done)} the descriptor that a harness reads results from"
+            yield Finding(
+                "spoofed-results", self.id, Family.HARNESS, Severity.HACK, Confidence.HIGH, claim,
             )  # fmt: skip
         if not ours.complete and not ours.replaced:
             if evidence.run(framework.EXPERIMENT.name).death_of(Role.SUBMISSION):

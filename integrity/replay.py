@@ -25,7 +25,8 @@ READABLE = {1, 2, 3, 4, 5, 6}
 `testimony`, traces, and for floors the work of a problem and the run `peaks`; 5 calls that spin or
 lack the submission's kernels, lifetimes elsewhere, samples, and workloads that a search hides from
 its proposer; 6 what a device was recorded doing,
-outputs that are made when they are read, and kernels as they were launched."""
+outputs that are made when they are read, what became of a descriptor for results, and kernels as
+they were launched."""
 
 
 @dataclass(frozen=True, slots=True)

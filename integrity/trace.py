@@ -35,6 +35,9 @@ class Trace:
     switched: tuple[str, ...] = ()
     """Global settings of torch's that changed: `default dtype: float32, then float64`."""
 
+    results: tuple[str, ...] = ()
+    """What was done to a descriptor that looks like a harness's for results: `writes to`."""
+
     libraries: tuple[str, ...] = ()
     """File names of the shared libraries that were mapped since."""
 

@@ -116,6 +116,42 @@ def test_a_function_that_only_looks_wrapped_by_torch_is_named(zygote: Zygote) ->
     assert "torch.manual_seed" in claim
 
 
+@pytest.mark.parametrize(
+    ("kernel", "done"),
+    [
+        ("os.write(results, b'check: pass')", "writes to"),
+        ("with os.fdopen(results, 'w') as report: report.write('check: pass')",
+         "writes to and closes"),
+        ("os.dup2(os.open(os.devnull, os.O_WRONLY), results)", "closes"),
+        ("import subprocess\nsubprocess.run(['sh', '-c', f'echo check: pass >&{results}'],"
+         " pass_fds=[results])", "writes to"),
+    ],
+    ids=["written", "written and closed", "replaced", "written by a child"],
+)  # fmt: skip
+def test_who_writes_results_for_a_harness_is_accused(
+    zygote: Zygote, kernel: str, done: str
+) -> None:
+    source = f"import os\nresults = int(os.environ['POPCORN_FD'])\n{kernel}\n"
+    evidence = watched(zygote, source + "def kernel(x): return 2 * x + 1")
+    [claim] = claims(ReliedOn(), evidence)
+    assert claim == f"spoofed-results: {done} the descriptor that a harness reads results from"
+
+
+def test_a_kernel_that_writes_to_descriptors_of_its_own_is_not_accused(zygote: Zygote) -> None:
+    kernel = """
+        import os, sys
+        source, path = __import__("tempfile").mkstemp()
+        os.write(source, b"__global__ void k() {}")
+        os.close(source)
+        kept, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)  # a compiler is noisy
+        print("compiled", file=sys.stderr)
+        os.dup2(kept, 1)
+        def kernel(x): return 2 * x + 1
+        """
+    assert claims(ReliedOn(), watched(zygote, kernel)) == []
+
+
 SUBCLASS = """
 import torch
 class Result(torch.Tensor):
@@ -297,9 +333,9 @@ words = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
 )
 fields = st.fixed_dictionaries({
-    "operations": words, "replaced": words, "switched": words, "libraries": words,
-    "library_answers": words, "deferred": words, "canaries": words, "calls": words,
-    "kernels": words, "outputs": words,
+    "operations": words, "replaced": words, "switched": words, "results": words,
+    "libraries": words, "library_answers": words, "deferred": words, "canaries": words,
+    "calls": words, "kernels": words, "outputs": words,
 })  # fmt: skip
 
 

@@ -68,8 +68,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def evidence(kernels: Any, dtype: str = "float32", policy: Policy | None = None) -> Evidence:
     said = {
-        "operations": [], "replaced": [], "switched": [], "libraries": [], "library_answers": 0,
-        "deferred": 0, "canaries": 2, "calls": 1, "kernels": kernels, "outputs": [dtype],
+        "operations": [], "replaced": [], "switched": [], "results": [], "libraries": [],
+        "library_answers": 0, "deferred": 0, "canaries": 2, "calls": 1, "kernels": kernels,
+        "outputs": [dtype],
     }  # fmt: skip
     trace = parse(said, [dtype, dtype])
     run = Run(framework.EXPERIMENT, (), traces={Role.SUBMISSION: trace, Role.REFERENCE: trace})
@@ -119,6 +120,6 @@ def test_who_launched_nothing_has_nothing_to_look_at(told: Any) -> None:
 @pytest.mark.parametrize("kernels", [None, "no", [None], [{"language": "triton", "ir": 7}]])
 def test_whatever_is_said_of_kernels_is_read(kernels: object) -> None:
     trace = parse({"kernels": kernels, "operations": [], "replaced": [], "switched": [],
-                   "libraries": [], "library_answers": 0, "deferred": 0, "canaries": 2,
-                   "calls": 1})  # fmt: skip
+                   "results": [], "libraries": [], "library_answers": 0, "deferred": 0,
+                   "canaries": 2, "calls": 1})  # fmt: skip
     assert trace.complete

@@ -1,4 +1,4 @@
-"""Watches torch from inside the worker: operators, replaced functions, switches, libraries.
+"""Watches a worker from inside: operators, replaced functions, switches, libraries, results.
 
 It shares its process with the submission, which may blind it. An operator of a secret size that is
 run with every call shows whether it still sees.
@@ -14,6 +14,7 @@ import torch.utils._python_dispatch as dispatch
 from integrity.worker import loading, relied_on, tensors, wire
 from integrity.worker.launched import Launched
 from integrity.worker.origins import Origins
+from integrity.worker.results import Results
 
 _CALLS = 4
 _LOOKS = ("clone", "contiguous", "isnan")
@@ -37,6 +38,7 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._before = relied_on.callables()
         self._switches = _switches()
         self._libraries = _libraries()
+        self._results = Results()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = func(*args, **(kwargs or {}))
@@ -86,6 +88,7 @@ class Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]
             "operations": [[name, *counts] for name, counts in sorted(self._seen.items())],
             "replaced": relied_on.replaced(self._before),
             "switched": switched,
+            "results": self._results.tampering(),
             "libraries": sorted(_libraries() - self._libraries),
             "library_answers": self._library_answers,
             "deferred": sum(map(bool, self._changed)),
