@@ -41,9 +41,9 @@ def test_the_wheel_brings_the_corpus_and_the_worker(wheel: Path) -> None:
 
 
 def test_the_wheel_works_in_an_empty_environment_without_torch(wheel: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     python = tmp_path / "venv/bin/python"
-    install = [python, "-m", "pip", "install", "--quiet", wheel]
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", wheel]
     subprocess.run([*map(str, install)], check=True, capture_output=True)
     kernel = tmp_path / "kernel.py"
     kernel.write_text("import torch\ntorch.cuda.Event.elapsed_time = lambda a, b: 0.001\n")
