@@ -7,6 +7,7 @@ from integrity.detectors.call_sites import CallSites
 from integrity.detectors.clock_agreement import ClockAgreement
 from integrity.detectors.compiled_code import CompiledCode
 from integrity.detectors.conditions import Conditions
+from integrity.detectors.counters import Counters
 from integrity.detectors.deferred_output import DeferredOutput
 from integrity.detectors.detector import Detector
 from integrity.detectors.determinism import Determinism
@@ -30,6 +31,7 @@ from integrity.detectors.pointers import Pointers
 from integrity.detectors.precision import Precision
 from integrity.detectors.relied_on import ReliedOn
 from integrity.detectors.repeated_values import RepeatedValues
+from integrity.detectors.sanitizer import Sanitizer
 from integrity.detectors.shapes import Shapes
 from integrity.detectors.silenced_recorder import SilencedRecorder
 from integrity.detectors.speedup import Speedup
@@ -82,5 +84,7 @@ DETECTORS: tuple[Detector, ...] = (
     Surroundings(),
     Batches(),
     Conditions(),
+    Sanitizer(),
+    Counters(),
     Judge(),
 )

@@ -19,7 +19,7 @@ from integrity.finding import Family
 from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
 from integrity.problem import Problem
 from integrity.request import Level, Progress, Request
-from integrity.run import Experiment, Role, Run
+from integrity.run import COUNTERS, SANITIZER, Experiment, Role, Run
 
 if TYPE_CHECKING:
     from integrity.supervision.bench import Bench, Deadline
@@ -192,6 +192,7 @@ def _all(
     skipped: dict[str, str] = {}
     worth = _worth_running(wanted, untimed, proven, budget, runs, skipped)
     _run_all(bench, wanted, worth, budget, runs, skipped, progress)
+    _watch(bench, request, runs, skipped, progress)
     return replace(evidence, runs=runs, skipped=skipped | pointless)
 
 
@@ -249,6 +250,29 @@ def _run_all(
             runs[peaks.NAME] = peaks.measured(bench, timed.facts)
         except CannotJudge as error:
             skipped[peaks.NAME] = str(error)
+
+
+def _watch(
+    bench: "Bench",
+    request: Request,
+    runs: dict[str, Run],
+    skipped: dict[str, str],
+    progress: Progress,
+) -> None:
+    """One call more below each tool that was asked for."""
+    from integrity.supervision import instruments
+
+    tools = (
+        (request.sanitize, SANITIZER, instruments.sanitized, "compute-sanitizer"),
+        (request.counters, COUNTERS, instruments.counted, "ncu"),
+    )
+    for asked, name, watch, tool in tools:
+        if asked:
+            progress(f"one call below {tool}")
+            try:
+                runs[name] = watch(bench)
+            except CannotJudge as error:
+                skipped[name] = str(error)
 
 
 def _lived(runs: Mapping[str, Run], experiment: Experiment) -> bool:

@@ -52,8 +52,15 @@ class Request:
 
     hidden: tuple[Workload, ...] = ()
     """Also at these, which whoever wrote the submission was not told of."""
+
     budget_s: float | None = None
     """Wall-clock seconds to spend on the experiments that tell most; None runs all of them."""
+
+    sanitize: bool = False
+    """Also one call below compute-sanitizer's checks; only at level gpu."""
+
+    counters: bool = False
+    """Also one call below ncu, which reads the device's counters; only at level gpu."""
 
 
 Progress = Callable[[str], None]

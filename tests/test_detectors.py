@@ -99,8 +99,9 @@ def ids(detector: Detector, seen: Evidence) -> list[str]:
 
 HONEST = fresh(*(result(call) for call in range(6)))
 DOCUMENTED = [detector for detector in DETECTORS if detector.id != "static"]
-DYNAMIC = [detector for detector in DOCUMENTED if detector.id != "judge"]
-"""Those that read runs; the judge reads a testimony, and is silent where nobody asked for one."""
+ON_REQUEST = {"judge", "sanitizer", "counters"}
+"""Silent where nobody asked for them."""
+DYNAMIC = [detector for detector in DOCUMENTED if detector.id not in ON_REQUEST]
 
 
 @pytest.mark.parametrize(

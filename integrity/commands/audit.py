@@ -72,6 +72,17 @@ def parser() -> Parser:
         action="store_true",
         help="also time it at other sizes and dtypes: where does the speedup hold?",
     )
+    made.add_argument(
+        "--sanitize",
+        action="store_true",
+        help="also one call below compute-sanitizer: memory errors, unwritten memory, races "
+        "(level gpu; a minute)",
+    )
+    made.add_argument(
+        "--counters",
+        action="store_true",
+        help="also one call below ncu: bytes from DRAM and L2, tensor instructions (level gpu)",
+    )
     add_judge(made, "auto")
     made.add_argument(
         "--judge-neighbour",
@@ -144,18 +155,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> "Request":
+    from integrity.errors import BadInput
     from integrity.harness import load_task
     from integrity.policy import GENERATOR, Policy
     from integrity.request import Isolation, Level, Request
     from integrity.submission import Submission
 
+    level = Level(level_or_default(arguments.level))
+    for option in ("sanitize", "counters"):
+        if getattr(arguments, option) and level is not Level.GPU:
+            raise BadInput(f"--{option} watches a GPU: use it with --level gpu")
     submission = Submission.read(Path(arguments.kernel))
     reference = Path(arguments.reference) if arguments.reference else None
     return Request(
         submission=submission,
         task=load_task(submission, reference, arguments.harness, arguments.entry),
         policy=Policy.load(Path(arguments.policy)) if arguments.policy else GENERATOR,
-        level=Level(level_or_default(arguments.level)),
+        level=level,
         seed=arguments.seed,
         timeout_s=arguments.timeout,
         budget_s=arguments.budget_seconds,
@@ -163,6 +179,8 @@ def _request(arguments: argparse.Namespace) -> "Request":
         claimed_speedup=arguments.claimed_speedup,
         baselines=arguments.baseline,
         envelope=arguments.envelope,
+        sanitize=arguments.sanitize,
+        counters=arguments.counters,
     )
 
 

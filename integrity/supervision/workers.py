@@ -169,6 +169,11 @@ class Zygote:
         return self
 
     @property
+    def device(self) -> str:
+        """What workers compute on: `cpu` or `cuda`."""
+        return self._platform.device
+
+    @property
     def shares_cores(self) -> bool:
         """Whether workers run where the supervisor does."""
         return not set(self._own_core).isdisjoint(self._their_cores)
@@ -222,9 +227,12 @@ class Zygote:
             "see `integrity doctor`, or accept a capped verdict with --isolation none"
         )
 
-    def spawn(self, building: bool = False, elsewhere: bool = False) -> Worker:
+    def spawn(
+        self, building: bool = False, elsewhere: bool = False, loopback: bool = False
+    ) -> Worker:
         """A fresh worker. A `building` one may write the compile cache that others get a copy of;
-        one `elsewhere` has another home than all others, and kernels to compile anew.
+        one `elsewhere` has another home than all others, and kernels to compile anew; `loopback`
+        lets what runs in its sandbox connect to each other, where it has a network of its own.
 
         Raises:
             WorkerDied: it did not survive being sandboxed.
@@ -242,6 +250,7 @@ class Zygote:
             "cache": str(self.cache),
             "cache_writable": building,
             "elsewhere": elsewhere,
+            "loopback": loopback,
             "threads": self.threads,
             "cores": self._their_cores,
             "limits": {"memory_bytes": self._platform.memory_bytes, "cpu_s": 3600},

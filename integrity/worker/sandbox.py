@@ -5,11 +5,13 @@ mounts need privileges, so they are dropped after the mounts and before the subm
 """
 
 import ctypes
+import fcntl
 import os
 import platform
 import resource
 import secrets
 import signal
+import socket
 import stat
 import struct
 import sys
@@ -30,6 +32,7 @@ _CAPSET = {"x86_64": 126, "aarch64": 91}
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 _LAST_CAPABILITY = 63
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _NOBODY = 65534
 _FRESH_IDS = range(1 << 20, 1 << 31)
 _INSIDE_UID = 1000
@@ -184,10 +187,16 @@ def renounce_files(own: list[Path], cache: Path, extras: Extras) -> None:
     landlock.restrict([*readable_paths(extras.tools), Path("/proc"), cache], [*own, *writable])
 
 
-def renounce_calls() -> None:
-    """Seccomp, where this architecture's numbers are known."""
+def raise_loopback() -> None:
+    """Let processes of this network namespace, which has no other device, talk to each other."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
+
+
+def renounce_calls(internet: bool = False) -> None:
+    """Seccomp, where this architecture's numbers are known; `internet` leaves those sockets."""
     if seccomp.supported():
-        seccomp.install()
+        seccomp.install(internet)
 
 
 def limit(limits: Limits, extras: Extras) -> None:

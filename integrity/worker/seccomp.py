@@ -9,7 +9,7 @@ _LD_W_ABS, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCH, _ARG0 = 0, 4, 16
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
-_AF_UNIX = 1
+_AF_UNIX, _AF_INET = 1, 2
 
 # name: (x86-64, aarch64); None where the architecture has no such call.
 _DENIED: dict[str, tuple[int | None, int | None]] = {
@@ -77,7 +77,7 @@ def supported() -> bool:
     return platform.machine() in _AUDIT_ARCH
 
 
-def program() -> bytes:
+def program(internet: bool = False) -> bytes:
     """The filter as an array of `struct sock_filter`."""
     arch, column = _AUDIT_ARCH[platform.machine()]
     refuse = _ERRNO | errno.EPERM
@@ -93,19 +93,21 @@ def program() -> bytes:
     lines += [(_JEQ, 0, 1, _CLONE3[column]), (_RET, 0, 0, _ERRNO | errno.ENOSYS)]
     lines += [(_JEQ, 0, 4, _CLONE[column]), (_LD_W_ABS, 0, 0, _ARG0)]
     lines += [(_JSET, 0, 1, _NEW_NAMESPACES), (_RET, 0, 0, refuse), (_RET, 0, 0, _ALLOW)]
-    lines += [(_JEQ, 0, 3, _SOCKET[column]), (_LD_W_ABS, 0, 0, _ARG0)]
-    lines += [(_JEQ, 1, 0, _AF_UNIX), (_RET, 0, 0, refuse), (_RET, 0, 0, _ALLOW)]
+    families = (_AF_UNIX, _AF_INET) if internet else (_AF_UNIX,)
+    lines += [(_JEQ, 0, 2 + len(families), _SOCKET[column]), (_LD_W_ABS, 0, 0, _ARG0)]
+    lines += [(_JEQ, left, 0, family) for left, family in enumerate(reversed(families), 1)][::-1]
+    lines += [(_RET, 0, 0, refuse), (_RET, 0, 0, _ALLOW)]
     return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
-def install() -> None:
+def install(internet: bool = False) -> None:
     """Filter this process, its threads and all that they start, for good.
 
     Raises:
         OSError: the kernel has no seccomp filters.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    filters = program()
+    filters = program(internet)
     code = ctypes.create_string_buffer(filters, len(filters))
     header = struct.pack("HxxxxxxP", len(filters) // 8, ctypes.addressof(code))
     set_mode_filter, tsync = 1, 1

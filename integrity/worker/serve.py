@@ -25,6 +25,7 @@ from integrity.worker import (
     surroundings,
     tensors,
     wire,
+    wrapped,
 )
 
 _MAX_TRACE = 2000
@@ -192,6 +193,9 @@ class Worker:
         )
         answer = naive.measure(lambda given: problem.answer(given, wide=False), kernel, [inputs])
         return {**answer, "copy_us": copy_us}
+
+    def _wrapped(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
+        return wrapped.run(message, self._scratch)
 
     # -- nobody's: before any foreign code -----------------------------------------------------
 

@@ -157,6 +157,8 @@ def _init(request: wire.Message) -> NoReturn:
     os.umask(0o022)
     match request["isolation"]:
         case "namespaces":
+            if request["loopback"]:
+                sandbox.raise_loopback()
             sandbox.build_root(request["cache"], request["cache_writable"], _extras(request))
             sandbox.drop_privileges(as_another=True, extras=_extras(request))
         case "landlock":
@@ -201,7 +203,8 @@ def _enter(request: wire.Message) -> None:
         own = [scratch, cache] if request["cache_writable"] else [scratch]
         sandbox.renounce_files(own, cache, _extras(request))
     if request["isolation"] != "none":
-        sandbox.renounce_calls()
+        inside = request["loopback"] and request["isolation"] == "namespaces"
+        sandbox.renounce_calls(internet=inside)
     sandbox.limit(sandbox.Limits(**request["limits"]), _extras(request))
 
 
