@@ -6,9 +6,9 @@ from integrity.detectors import framework
 from integrity.errors import CannotJudge
 from integrity.evidence import Evidence
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.harness.device import may_fall_back
+from integrity.harness.device import has_gpu_code, may_fall_back
 from integrity.problem import Problem
-from integrity.run import Experiment
+from integrity.run import PRETENDED, REDUCED, Experiment
 
 
 class LibraryWork:
@@ -19,7 +19,8 @@ class LibraryWork:
     a kernel in the file: it is a decoy, never runs, or failed and fell back.
 
     On a processor, a submission with GPU kernels that asks whether there is a device is not judged:
-    what runs there is its fallback.
+    what runs there is its fallback. Nor is one with GPU kernels at a smaller size than the declared
+    one.
 
     Known misses: what calls a vendor library past the dispatcher; torch.compile. A submission whose
     kernel did a part of the work is fine here, however small the part.
@@ -37,9 +38,12 @@ class LibraryWork:
         ours, _ = framework.traces(evidence)
         if evidence.policy.allow_library_only or not 0 < ours.calls <= ours.library_answers:
             return
-        on_device = "device" in evidence.run(framework.EXPERIMENT.name).facts
-        if not on_device and may_fall_back(evidence.submission.text):
+        facts = evidence.run(framework.EXPERIMENT.name).facts
+        asked = may_fall_back(evidence.submission.text)
+        if asked and not {"device", PRETENDED} & facts.keys():
             raise CannotJudge("it asks for a device, and what ran without one may be its way round")
+        if REDUCED in facts and has_gpu_code(evidence.submission.text):
+            raise CannotJudge("what ran at a smaller size may be its way round for small problems")
         largest = sorted(ours.operations, key=lambda each: each.elements, reverse=True)[:3]
         names = ", ".join(operation.kind for operation in largest)
         claim = f"computes its answer with the library alone ({names}); no kernel of its own did"

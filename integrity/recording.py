@@ -16,7 +16,7 @@ from integrity.detectors.detector import Detector, Probe
 from integrity.errors import CannotJudge
 from integrity.evidence import UNDECLARED, Evidence
 from integrity.finding import Family
-from integrity.harness.device import has_gpu_code, needs_gpu, runs_interpreted
+from integrity.harness.device import has_gpu_code, needs_gpu, pretends_gpu, runs_interpreted
 from integrity.problem import Problem
 from integrity.request import Level, Progress, Request
 from integrity.run import COUNTERS, SANITIZER, Experiment, Role, Run
@@ -77,7 +77,7 @@ def _runnable(request: Request) -> tuple[Problem | None, str]:
     if problem is None:
         return None, "no reference was found; name one with --reference"
     reason = needs_gpu(submission.text)
-    if reason and request.level is Level.CPU:
+    if reason and request.level is Level.CPU and not pretends_gpu([submission.text]):
         return None, f"it needs a GPU: {reason}"
     return problem, ""
 
@@ -174,7 +174,10 @@ def _all(
             bench = reduction.fitted(bench, progress)
         except CannotJudge as error:
             return replace(evidence, unrun=str(error))
-        untimed = _untimed(request, bench)
+        untimed = _untimed(bench)
+        if bench.pretends:
+            why = "the GPU that it names was pretended: a processor ran it, and said that it is one"
+            bench = replace(bench, task=replace(bench.task, why=(*bench.task.why, why)))
         evidence = replace(evidence, task=bench.task)
     declared, seed = bench.problem, request.seed or 0
     bench = replace(bench, problem=operating.widened(declared, request))
@@ -186,8 +189,8 @@ def _all(
     wanted = budget.in_order(wanted, information(detectors, declared, seed))
     proven = partial(_proven, evidence, detectors)
     runs: dict[str, Run] = {}
-    reduced = bench.task is not request.task
-    pointless = {e.name: why for e in wanted if (why := _pointless(e, request.level, reduced))}
+    look = partial(_pointless, level=request.level, reduced=bench.reduced)
+    pointless = {e.name: why for e in wanted if (why := look(e))}
     wanted = [each for each in wanted if each.name not in pointless]
     skipped: dict[str, str] = {}
     worth = _worth_running(wanted, untimed, proven, budget, runs, skipped)
@@ -207,11 +210,13 @@ def _pointless(experiment: Experiment, level: Level, reduced: bool) -> str:
     return ""
 
 
-def _untimed(request: Request, bench: "Bench") -> str:
+def _untimed(bench: "Bench") -> str:
     """Why times of a processor mean nothing here; empty where they do."""
-    if interpreted := runs_interpreted(request.submission.text):
+    if interpreted := runs_interpreted(bench.submission.text):
         return f"it can't be timed on a CPU: {interpreted}"
-    if bench.task is not request.task:
+    if bench.pretends:
+        return "it can't be timed on a CPU, which only pretends to be the GPU that the source names"
+    if bench.reduced:
         return "its time at a smaller size than the declared one is not what was claimed"
     return ""
 

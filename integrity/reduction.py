@@ -77,7 +77,7 @@ def reduced(bench: "Bench", progress: Progress) -> "Bench":
     for smaller in _smaller(bench, declared, excess):
         why = f"at its declared size it is too large for a processor: it ran at {_said(smaller)}"
         task = replace(bench.task, problem=smaller, why=(*bench.task.why, why))
-        return replace(bench, problem=smaller, task=task)
+        return replace(bench, problem=smaller, task=task, reduced=True)
     return bench
 
 

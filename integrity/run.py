@@ -15,6 +15,10 @@ SHARED_CORES = "shared_cores"
 """The fact of a run whose supervisor had no core to itself, so that nobody's time means anything:
 both sides poll, and each keeps the other waiting."""
 
+PRETENDED, REDUCED = "pretended", "reduced"
+"""Facts of runs on a processor: the submission found one that says it is a GPU; its problem was
+smaller than the declared one."""
+
 SANITIZER, COUNTERS = "sanitizer", "counters"
 """Names of the runs that are made below compute-sanitizer and ncu, where they are asked for. They
 have no calls, only facts: see `supervision.instruments`."""

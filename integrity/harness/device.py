@@ -1,9 +1,16 @@
 """What a CPU can do with a submission, as far as its source says."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from integrity.harness.outline import Outline, bound_names, flat
+
+_NOT_PRETENDED = (
+    "__global__", "cuda_sources", "RawKernel", "RawModule", "_compile_kernel", "cupy", "numba",
+    "CUDAGraph", "cuda.graph", "cuda import graph", "graphed_callables", "get_current_device",
+    "threading", "_thread", "ThreadPool", "concurrent.futures", "asyncio", "multiprocessing",
+)  # fmt: skip
+"""What a processor can't do in a GPU's stead, and threads, which would not know of the pretence."""
 
 GPU_ONLY = {
     "torch.cuda.Stream": "creates a torch.cuda.Stream",
@@ -42,6 +49,18 @@ def needs_gpu(text: str) -> str:
         if reason := _reason(node, constants):
             return f"{reason} (line {node.lineno})"
     return ""
+
+
+def pretends_gpu(texts: Iterable[str]) -> bool:
+    """Whether modules run on a processor that says it is a GPU: where one of them needs one, or
+    has Triton kernels and asks for one before it launches them, and all that they do there can be
+    done here. A text test, as `has_gpu_code`: what it misses fails when it is run."""
+    needed = False
+    for text in texts:
+        if any(word in text for word in _NOT_PRETENDED):
+            return False
+        needed = needed or bool(needs_gpu(text) or (may_fall_back(text) and runs_interpreted(text)))
+    return needed
 
 
 def runs_interpreted(text: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrity.errors import CannotJudge
+from integrity.harness.device import pretends_gpu
 from integrity.policy import Policy
 from integrity.problem import Problem, Task
 from integrity.run import Role
@@ -60,8 +61,20 @@ class Bench:
     interpreted: bool = False
     """It runs by Triton's interpreter, a thousand times slower than its author meant it to."""
 
+    reduced: bool = False
+    """Its problem is smaller than the declared one."""
+
     rival: Submission | None = None
     """What the reference's role runs instead of the reference, by the submission's entry."""
+
+    @property
+    def pretends(self) -> bool:
+        """Whether the submission or the problem finds a processor that says it is a GPU."""
+        sources = self.problem.sources
+        shared = [sources[name] for name in self.problem.shared]
+        return self.zygote.device == "cpu" and (
+            pretends_gpu([self.submission.text, *shared]) or pretends_gpu(sources.values())
+        )
 
 
 def load_message(
@@ -91,6 +104,7 @@ def load_message(
         "module": module,
         "entry": entry,
         "convention": problem.convention,
+        "pretends": pretends_gpu(modules.values()),
         "init": oracle.init,
         "init_seed": oracle.init_seed,
         "weights": oracle.weights or None,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from integrity.errors import CannotJudge
+from integrity.harness.device import pretends_gpu
 from integrity.policy import Precision
 from integrity.problem import CAST, Problem
 from integrity.run import Inputs
@@ -86,6 +87,7 @@ class Oracle:
         answer = self._ask(
             do="problem",
             modules=dict(problem.sources),
+            pretends=pretends_gpu(problem.sources.values()),
             names=names,
             convention=problem.convention,
             workload=dict(self._workload),

@@ -13,6 +13,8 @@ from typing import Any
 from integrity.device_trace import DeviceTrace
 from integrity.errors import CannotJudge
 from integrity.run import (
+    PRETENDED,
+    REDUCED,
     SHARED_CORES,
     Call,
     CallResult,
@@ -285,6 +287,8 @@ class _Experimenter:
             )
         if limit_s is not None and self._bench.interpreted:
             raise CannotJudge(f"Triton's interpreter had not finished a call after {limit_s:.0f} s")
+        if ended.death.exit_code is None and limit_s is None and self._bench.pretends:
+            raise CannotJudge(f"on a processor that pretends to be a GPU it {ended.death.how}")
         self._deaths.append(ended.death)
         self._lost = ended.lost or not self._device_lives()
 
@@ -297,6 +301,11 @@ class _Experimenter:
         return True
 
     def _facts(self) -> dict[str, float | str]:
+        circumstances = {
+            SHARED_CORES: self._bench.zygote.shares_cores,
+            PRETENDED: self._bench.pretends,
+            REDUCED: self._bench.reduced,
+        }
         return {
             "input_bytes": float(sum(tensor.size_bytes for tensor in self._oracle.inputs)),
             "output_bytes": float(sum(tensor.size_bytes for tensor in self._oracle.outputs)),
@@ -304,6 +313,6 @@ class _Experimenter:
             "wide_reference": self._oracle.wide_reference,
             "convention": str(self._bench.problem.convention),
             "threads": float(self._bench.zygote.threads),
-            **({SHARED_CORES: 1.0} if self._bench.zygote.shares_cores else {}),
+            **{name: 1.0 for name, holds in circumstances.items() if holds},
             **self._device.facts(),
         }

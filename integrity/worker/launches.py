@@ -11,7 +11,9 @@ import re
 import time
 from typing import Any
 
+from integrity.worker import triton_driver
 from integrity.worker.pretend import PretendDevice, Stub
+from integrity.worker.triton_driver import Device
 
 TARGETS = (
     ("cuda", 90, 32), ("hip", "gfx942", 64), ("cuda", 80, 32), ("cuda", 100, 32),
@@ -32,16 +34,16 @@ _MAX_TEXTS = 10 * 2**20
 Record = dict[str, Any]
 
 
-class Device:
-    """What Triton asks a driver, answered for whichever target is being compiled for.
+class Targets(Device):
+    """Says it is whichever target is being compiled for.
 
     Each target is two devices, so that Triton keeps two kernels: one as IR, one as machine code.
     """
 
     def __init__(self, targets: list[Any]) -> None:
+        super().__init__(targets[0])
         self._targets = targets
         self.now = 0
-        self.utils = _Utilities()
 
     @property
     def wants_ir_only(self) -> bool:
@@ -55,29 +57,6 @@ class Device:
     def get_current_device(self) -> int:
         """Its number: Triton keeps its kernels apart by it."""
         return self.now
-
-    def get_current_stream(self, device: Any = None) -> int:
-        """The default stream."""
-        return 0
-
-    def get_device_capability(self, device: Any = None) -> tuple[int, int]:
-        """That of the H100 which the rest pretends to be."""
-        return 9, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return Stub()
-
-
-class _Utilities:
-    def get_device_properties(self, device: Any) -> dict[str, int]:
-        return {
-            "max_shared_mem": 232448, "max_num_regs": 65536, "multiprocessor_count": 132,
-            "warpSize": 32, "sm_clock_rate": 1980000, "mem_clock_rate": 2619000,
-            "mem_bus_width": 5120,
-        }  # fmt: skip
-
-    def load_binary(self, *arguments: Any) -> tuple[int, ...]:
-        return 0, 0, 32, 0, 1024
 
 
 class Launches:
@@ -100,15 +79,13 @@ class Launches:
         from triton import knobs
         from triton.backends.compiler import GPUTarget
         from triton.runtime import driver
-        from triton.runtime.autotuner import Autotuner
         from triton.runtime.jit import JITFunction
 
-        self._device = Device([GPUTarget(*target) for target in TARGETS])
+        self._device = Targets([GPUTarget(*target) for target in TARGETS])
         driver.set_active(self._device)
         self._run = JITFunction.run
         JITFunction.run = lambda fn, *args, **options: self._launch(fn, args, options)
-        # All configurations take equally long, so the first that survives the pruning wins.
-        Autotuner._bench = lambda tuner, *args, **options: [1.0, 1.0, 1.0]
+        triton_driver.tune_nothing()
         knobs.compilation.always_compile = True  # what the cache holds may have ended early
         _end_early(self._device)
 
@@ -230,7 +207,7 @@ def record_of(fn: Any, kernel: Any, target: str) -> Record:
     }
 
 
-def _end_early(device: Device) -> None:
+def _end_early(device: Targets) -> None:
     """No stage behind the IR where only the IR is wanted, and no binary at all."""
     from triton.backends import backends
 

@@ -1,7 +1,8 @@
 """A torch that answers as on a machine with a GPU, while every tensor stays in main memory.
 
-Only the worker that compiles a submission wears it: nothing is computed on a device, so what such
-a call returns means nothing. Source of the properties: NVIDIA's H100 SXM data sheet.
+The worker that compiles a submission wears it: nothing is computed there, so what such a call
+returns means nothing. So do, at level cpu, those that run what needs no more of a GPU than its
+name: there everything is computed, in order. Properties: NVIDIA's data sheet of the H100 SXM.
 """
 
 import sys
@@ -80,6 +81,8 @@ class PretendDevice(TorchFunctionMode):
             return _ANSWERS[function]
         if function in _GIVES_ITSELF:
             return args[0]
+        if _comes_home(function, args, options):
+            return function(*args, **options).clone()
         args = tuple(_on_cpu(value) if _is_cuda(value) else value for value in args)
         if _is_cuda(options.get("device")):
             options["device"] = "cpu"
@@ -138,9 +141,20 @@ def _tensors(value: Any, depth: int = 3) -> Iterator[torch.Tensor]:
 
 
 def _is_cuda(value: Any) -> bool:
-    if isinstance(value, torch.device):
-        return value.type == "cuda"
-    return isinstance(value, str) and value.split(":")[0] == "cuda"
+    return _type_of(value) == "cuda"
+
+
+def _type_of(device: Any) -> str:
+    if isinstance(device, torch.device):
+        return device.type
+    return device.split(":")[0] if isinstance(device, str) else ""
+
+
+def _comes_home(function: Any, args: Any, options: dict[str, Any]) -> bool:
+    """A copy on a real GPU: the host's writes to it must not reach the device."""
+    if function is torch.Tensor.to:
+        return "cpu" in map(_type_of, (*args[1:2], options.get("device")))
+    return function is torch.Tensor.cpu
 
 
 def _on_cpu(value: Any) -> Any:
@@ -161,13 +175,33 @@ _GIVES_ITSELF = {torch.Tensor.cuda, torch.Tensor.pin_memory}
 def pretending(inputs: Sequence[torch.Tensor]) -> Iterator[PretendDevice]:
     """Answer like a machine with one H100. Never undone: the process ends with its one use."""
     _patch_cuda()
+    for name in ("CUDAGraph", "graph"):
+        setattr(torch.cuda, name, Stub)
     with PretendDevice(inputs) as device:
         yield device
 
 
+def scene() -> PretendDevice:
+    """The same for calls that compute; to be entered for each of them.
+
+    Streams run in order, which a GPU might have done too; a graph would have to be recorded.
+    """
+    _patch_cuda()
+    torch.Generator = _generator  # type: ignore[assignment,misc]
+    torch.set_default_device = _always(None)
+    return PretendDevice(())
+
+
+_Generator = torch.Generator
+
+
+def _generator(device: Any = "cpu") -> torch.Generator:
+    return _Generator()
+
+
 def _patch_cuda() -> None:
     answers = {
-        "is_available": True, "device_count": 1, "current_device": 0, "is_initialized": True,
+        "is_available": True, "device_count": 1, "current_device": 0, "is_initialized": False,
         "get_device_capability": (9, 0), "get_device_name": _H100.name, "_lazy_init": None,
         "get_device_properties": _H100, "mem_get_info": (79 * 2**30, 80 * 2**30),
         "memory_allocated": 0, "max_memory_allocated": 0, "memory_reserved": 0, "init": None,
@@ -177,9 +211,9 @@ def _patch_cuda() -> None:
     }  # fmt: skip
     for name, answer in answers.items():
         setattr(torch.cuda, name, _always(answer))
-    for name in ("Stream", "Event", "CUDAGraph", "ExternalStream"):
+    for name in ("Stream", "Event", "ExternalStream"):
         setattr(torch.cuda, name, type(name, (Stub,), {}))
-    for name in ("stream", "graph", "device", "current_stream", "default_stream"):
+    for name in ("stream", "device", "current_stream", "default_stream"):
         setattr(torch.cuda, name, Stub)
     # The original refuses a stub.
     torch.Tensor.record_stream = _always(None)  # type: ignore[method-assign]

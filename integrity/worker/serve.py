@@ -21,9 +21,11 @@ from integrity.worker import (
     loading,
     naive,
     oracle,
+    pretend,
     rates,
     surroundings,
     tensors,
+    triton_driver,
     wire,
     wrapped,
 )
@@ -87,11 +89,15 @@ class Worker:
         self._ready: list[torch.Tensor] | None = None
         self._watch: framework.Watch | None = None
         self._ablation: ablation.Ablation | None = None
+        self._scene: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
 
     def handle(self, message: wire.Message, descriptors: list[int]) -> None:
         """Do one thing and answer."""
+        if message.get("pretends") and self.device.type == "cpu":
+            self._scene = pretend.scene()
         operation = getattr(self, f"_{message['do']}")
-        answer = operation(message, descriptors)
+        with self._scene:
+            answer = operation(message, descriptors)
         self._finish()
         for descriptor in descriptors:
             os.close(descriptor)
@@ -104,6 +110,8 @@ class Worker:
 
     def _load(self, message: wire.Message, descriptors: list[int]) -> wire.Message:
         loading.write_modules(message["modules"], self._scratch / "submission")
+        if self.device.type == "cpu":
+            triton_driver.stand_in(message["modules"].values())
         if canary := message.get("canary"):
             self._watch = framework.Watch(canary)
             self._ablation = ablation.Ablation(message["modules"])
@@ -212,7 +220,7 @@ class Worker:
         for tensor in weights.values():
             tensors.describe(tensor)
         return {
-            "init": _as_json(self._oracle.init()),
+            "init": tensors.plain(self._oracle.init()),
             "weights": {name: tensors.describe(t) for name, t in weights.items()},
         }
 
@@ -312,14 +320,3 @@ def aliases(inputs: Any, returned: Any) -> list[int]:
 
 def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
     return torch.equal(left.view(-1).view(torch.uint8), right.view(-1).view(torch.uint8))
-
-
-def _as_json(value: Any) -> Any:
-    """Constructor arguments, which have to be plain data to reach another process."""
-    if isinstance(value, dict):
-        return {str(key): _as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise tensors.NotATensor(f"init inputs hold a {type(value).__name__}")

@@ -113,3 +113,14 @@ class Block:
             self.bytes, dtype=dtype, count=shape.numel(), offset=layout["offset"]
         )
         return flat.view(shape)
+
+
+def plain(value: Any) -> Any:
+    """Constructor arguments, which have to be plain data to reach another process."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise NotATensor(f"init inputs hold a {type(value).__name__}")
