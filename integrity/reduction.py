@@ -7,7 +7,7 @@ smaller size; times would be those of another problem, and are not taken.
 
 import ast
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -74,15 +74,16 @@ def reduced(bench: "Bench", progress: Progress) -> "Bench":
     if excess <= 1:
         return bench
     progress("looking for a size that this machine can hold")
-    for smaller in _smaller(bench, declared, excess):
-        why = f"at its declared size it is too large for a processor: it ran at {_said(smaller)}"
-        task = replace(bench.task, problem=smaller, why=(*bench.task.why, why))
-        return replace(bench, problem=smaller, task=task, reduced=True)
-    return bench
+    smaller = _smaller(bench, declared, excess)
+    if smaller is None:
+        return bench
+    why = f"at its declared size it is too large for a processor: it ran at {_said(smaller)}"
+    task = replace(bench.task, problem=smaller, why=(*bench.task.why, why))
+    return replace(bench, problem=smaller, task=task, reduced=True)
 
 
-def _smaller(bench: "Bench", declared: Problem, excess: float) -> Iterator[Problem]:
-    """One, where dividing its sizes leads to one that is not too large."""
+def _smaller(bench: "Bench", declared: Problem, excess: float) -> Problem | None:
+    """One that is not too large, or not by far, where dividing its sizes leads there."""
     workload: Workload = dict(declared.workloads[0])
     for number, (name, size) in enumerate(_sizes(declared).items()):
         needed = excess if math.isfinite(excess) else _UNKNOWN
@@ -95,8 +96,8 @@ def _smaller(bench: "Bench", declared: Problem, excess: float) -> Iterator[Probl
         if left < excess:
             workload, excess = tried.workloads[0], left
         if excess <= 1:
-            yield _regrown(bench, _at(declared, workload), name, size)
-            return
+            return _regrown(bench, _at(declared, workload), name, size)
+    return _at(declared, workload) if excess <= _AT_MOST else None
 
 
 def _regrown(bench: "Bench", problem: Problem, name: str, declared: int) -> Problem:

@@ -128,6 +128,18 @@ def test_a_problem_that_fits_is_left_alone(
     assert found is asked
 
 
+def test_a_problem_that_does_not_quite_shrink_to_what_fits_is_run_all_the_same(
+    zygote: Zygote, tmp_path: Path
+) -> None:
+    reference = REFERENCE.replace("batch = 8 * 128", "batch = 512").replace("features)]", "40000)]")
+    reference = reference.replace("x * self.weight", "x + 1")
+    kernel = reference.partition("\ndef get_inputs")[0].replace("class Model", "class ModelNew")
+    asked, found = fitted(zygote, request_for(kernel, tmp_path, reference))
+    assert not asked.reduced
+    assert found.reduced
+    assert found.problem.workloads[0][f"{CONSTANT}batch"] == 1
+
+
 def test_a_kernel_for_the_declared_size_alone_is_run_there_where_that_is_not_far_too_large(
     zygote: Zygote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
