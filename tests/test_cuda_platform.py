@@ -3,10 +3,12 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from integrity.errors import BadInput
+from integrity.supervision.cuda import platform as platform_module
 from integrity.supervision.cuda.platform import cuda_platform
 
 VARIABLES = (
@@ -35,7 +37,7 @@ def dev(tmp_path: Path) -> Path:
 def programs(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What is on the user's PATH; nothing of the user's environment is set."""
     found: dict[str, str] = {}
-    monkeypatch.setattr(shutil, "which", found.get)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: found.get(name))
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return found
@@ -117,6 +119,28 @@ def test_a_compiler_behind_a_link_is_readable_where_it_lies(
     platform = cuda_platform(dev)
     assert platform.tools == (f"{tmp_path}/cuda", f"{tmp_path}/cuda-13")
     assert platform.path == (f"{tmp_path}/cuda/bin",)
+
+
+def test_a_tool_that_watches_a_process_is_readable_and_not_on_the_path(
+    dev: Path, install: Install, tmp_path: Path
+) -> None:
+    install("cuda-13/bin/compute-sanitizer")
+    platform = cuda_platform(dev)
+    assert platform.tools == (f"{tmp_path}/cuda-13",)
+    assert platform.path == ()
+
+
+def test_a_tool_of_a_wheel_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    tool = tmp_path / "nvidia/cu13/bin/compute-sanitizer"
+    tool.parent.mkdir(parents=True)
+    tool.touch(mode=0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = SimpleNamespace(submodule_search_locations=[str(tmp_path / "nvidia")])
+    monkeypatch.setattr(platform_module, "find_spec", lambda name: found)
+    assert platform_module.instrument("compute-sanitizer") in {
+        str(tool), "/usr/local/cuda/bin/compute-sanitizer"
+    }  # fmt: skip
 
 
 def test_several_compilers_in_one_place_are_named_once(

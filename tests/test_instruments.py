@@ -151,7 +151,7 @@ def test_a_tool_that_does_not_see_the_canary_has_seen_nothing(zygote: Zygote, in
 def test_a_missing_tool_is_named(zygote: Zygote, install: Any, run: Any, folder: Path) -> None:
     for tool in folder.iterdir():
         tool.unlink()
-    with pytest.raises(CannotJudge, match="is not installed: it comes with the CUDA toolkit"):
+    with pytest.raises(CannotJudge, match=r"is not installed: .*CUDA toolkit"):
         run(bench(zygote, HONEST))
 
 

@@ -9,7 +9,6 @@ import csv
 import hashlib
 import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import integrity
 from integrity.errors import CannotJudge
 from integrity.run import COUNTERS, SANITIZER, Experiment, Role, Run
 from integrity.supervision.bench import SUBMITTED, Bench
+from integrity.supervision.cuda.platform import instrument
 from integrity.supervision.endings import WorkerDied, WorkerRaised
 from integrity.supervision.oracle import seed_of
 
@@ -34,7 +34,6 @@ METRICS = {
 
 _OPTIONAL = {"tensor_instructions"}
 _PATIENCE_S = 120.0
-_WHERE = "/usr/local/cuda/bin"
 _NEEDED = (
     "__init__.py", "problem.py", "worker/__init__.py", "worker/bare.py", "worker/counting.py",
     "worker/loading.py", "worker/oracle.py", "worker/tensors.py", "worker/work.py",
@@ -66,7 +65,9 @@ def sanitized(bench: Bench) -> Run:
     Raises:
         CannotJudge: there is no compute-sanitizer, or it saw nothing.
     """
-    tool = found("compute-sanitizer", "it comes with the CUDA toolkit")
+    tool = found(
+        "compute-sanitizer", "`pip install nvidia-cuda-sanitizer-api`, or the CUDA toolkit"
+    )
     facts: dict[str, float | str] = {}
     for check in CHECKS:
         ours = _errors(bench, tool, check, Role.SUBMISSION)
@@ -98,7 +99,7 @@ def found(name: str, advice: str) -> str:
     Raises:
         CannotJudge: nowhere.
     """
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_WHERE}")
+    path = instrument(name)
     if path is None:
         raise CannotJudge(f"{name} is not installed: {advice}")
     return path
