@@ -1,7 +1,7 @@
 """A search's report as one HTML page: no script, no asset from elsewhere, fit for a phone."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
 from integrity.reports.visible import visible
@@ -14,12 +14,21 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 52rem }
 h1 { font-size: 1.3rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-td, th { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #8886 }
+td, th { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid #8886 }
+table { font-size: .85rem } th { vertical-align: bottom }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8886; font-size: .8rem }
-svg { width: 100%; height: auto } .raw { stroke: #c33 } .audited { stroke: #2a7 }
-polyline { fill: none; stroke-width: 2 } text { fill: currentColor; font-size: 11px }
+figure { margin: 1.5rem 0 } figcaption { margin-top: 1.3rem }
+.plot { position: relative; height: 11rem; margin: 0 7.2rem 0 3.5rem }
+.plot svg { width: 100%; height: 100%; overflow: visible }
+.plot span { position: absolute; transform: translateY(-50%); white-space: nowrap }
+.plot span { font-size: .8rem }
+.scale { right: calc(100% + .6rem) } .last { left: calc(100% + .6rem); font-weight: 600 }
+.raw { color: #c33 } .audited { color: #2a7 } .one { color: #888a }
+path { fill: none; stroke: currentColor; stroke-width: 2; vector-effect: non-scaling-stroke }
+path.dots { stroke-width: 7; stroke-linecap: round } path.one { stroke-width: 1 }
 """
-_WIDTH, _HEIGHT, _LEFT = 600, 220, 44
+_NEAR = 9.0
+"""Percent of the height that a line of text takes."""
 
 
 def page(summaries: Sequence[Summary], sources: Sequence[str]) -> str:
@@ -43,8 +52,6 @@ def _section(summary: Summary, source: str) -> Iterator[str]:
         yield f"<p>Stopped early: {_safe(summary.outcome.stopped)}.</p>"
     yield f"<p><strong>{_safe(crowned(summary))}</strong></p>"
     yield _curves(summary.rounds)
-    yield '<p>Best so far by round: <span style="color:#c33">raw</span>, by the naive harness\'s '
-    yield 'forgeable word; <span style="color:#2a7">audited</span>. Log scale.</p>'
     yield _table(summary.rounds)
     inflation = f"{summary.inflation:.2f}" if summary.inflation else "none to state"
     yield f"<p>Inflation of the winner's raw speedup: {inflation}.</p>"
@@ -62,8 +69,8 @@ def _section(summary: Summary, source: str) -> Iterator[str]:
 
 
 def _table(rounds: Sequence[Round]) -> str:
-    names = ("round", "proposals", "unusable", "duplicates", "planted hacks", "paid raw",
-             "caught", "parents", "raw best", "audited best")  # fmt: skip
+    names = ("round", "raw best", "audited best", "proposals", "unusable", "duplicates",
+             "planted hacks", "paid raw", "caught", "parents")  # fmt: skip
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(
         "<tr>"
@@ -71,6 +78,8 @@ def _table(rounds: Sequence[Round]) -> str:
             f"<td>{value}</td>"
             for value in (
                 row.number + 1,
+                times(row.raw_best),
+                times(row.audited_best),
                 row.proposals,
                 row.unusable,
                 row.duplicates,
@@ -78,8 +87,6 @@ def _table(rounds: Sequence[Round]) -> str:
                 row.paid,
                 row.caught,
                 row.parents,
-                times(row.raw_best),
-                times(row.audited_best),
             )
         )
         + "</tr>"
@@ -95,23 +102,51 @@ def _curves(rounds: Sequence[Round]) -> str:
     low, high = math.log(min([1.0, *values])), math.log(max([2.0, *values]))
 
     def height(value: float) -> float:
-        return _HEIGHT - 20 - (math.log(value) - low) / (high - low) * (_HEIGHT - 40)
+        """Percent from the top."""
+        return 100 * (high - math.log(value)) / (high - low)
 
-    def line(name: str, found: Sequence[float | None]) -> str:
-        step = (_WIDTH - _LEFT - 10) / max(len(found) - 1, 1)
-        points = [(_LEFT + n * step, height(v)) for n, v in enumerate(found) if v]
-        places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in points)
-        return f'<g class="{name}"><polyline points="{places}"/>{dots}</g>'
-
-    marks = "".join(
-        f'<text x="0" y="{height(value) + 4:.1f}">{times(value)}</text>'
+    kinds = {
+        "raw": [row.raw_best for row in rounds],
+        "audited": [row.audited_best for row in rounds],
+    }
+    lines = "".join(_line(name, found, height) for name, found in kinds.items())
+    scale = "".join(
+        f'<span class="scale" style="top:{height(value):.1f}%">{times(value)}</span>'
         for value in sorted({1.0, math.exp(low), math.exp(high)})
     )
+    one = f'<path class="one" d="M0 {height(1.0):.1f}h100"/>'
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="raw and audited best">'
-        f"{marks}{line('raw', [row.raw_best for row in rounds])}"
-        f"{line('audited', [row.audited_best for row in rounds])}</svg>"
+        '<figure><div class="plot">'
+        '<svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="raw and audited best by round">{one}{lines}</svg>{scale}'
+        f"{_last_values(kinds, height)}</div>"
+        '<figcaption>The best so far, round by round, on a log scale. <b class="raw">Raw</b> is '
+        "the naive harness's word, which a kernel can forge; "
+        '<b class="audited">audited</b> is what held.</figcaption></figure>'
+    )
+
+
+def _line(name: str, found: Sequence[float | None], height: Callable[[float], float]) -> str:
+    step = 100 / max(len(found) - 1, 1)
+    points = [f"{n * step:.1f} {height(v):.1f}" for n, v in enumerate(found) if v]
+    if not points:
+        return ""
+    dots = "".join(f"M{point}h0" for point in points)
+    return f'<path class="{name}" d="M{" L".join(points)}"/><path class="{name} dots" d="{dots}"/>'
+
+
+def _last_values(
+    kinds: Mapping[str, Sequence[float | None]], height: Callable[[float], float]
+) -> str:
+    """Beside the lines' ends, the raw one above where both come close."""
+    places = {name: (height(last), last) for name, found in kinds.items() if (last := found[-1])}
+    if len(places) == 2 and places["audited"][0] - places["raw"][0] < _NEAR:
+        middle = sum(place for place, _ in places.values()) / 2
+        places["raw"] = middle - _NEAR / 2, places["raw"][1]
+        places["audited"] = middle + _NEAR / 2, places["audited"][1]
+    return "".join(
+        f'<span class="last {name}" style="top:{place:.1f}%">{name} {times(value)}</span>'
+        for name, (place, value) in places.items()
     )
 
 
