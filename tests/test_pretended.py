@@ -126,6 +126,52 @@ def test_a_joined_stream_runs_in_order(zygote: Zygote) -> None:
     assert checks(run_calls(zygote, kernel)) == [0.0] * 3
 
 
+GRAPHED = f"""
+{DOUBLED}
+class Captured:
+    def __init__(self, f, x):
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            f(x)
+        torch.cuda.current_stream().wait_stream(side)
+        self.x, self.graph = x.clone(), torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, pool=torch.cuda.graph_pool_handle(), stream=side):
+            assert torch.cuda.is_current_stream_capturing()
+            self.y = f(self.x)
+kept = []
+def replayed(f, x, copies=True):
+    if not kept: kept.append(Captured(f, x))
+    if copies: kept[0].x.copy_(x)
+    kept[0].graph.replay()
+    return kept[0].y.clone()
+"""
+
+OPERATORS = """
+def operators(x):
+    halves = [half.mul(4.0) for half in x.split(64, dim=1)]
+    y = torch.cat(halves, dim=1).t()
+    y.div_(2.0)
+    ones = torch.zeros(128, 64, device='cuda')
+    ones.fill_(1.0)
+    return torch.add(y, ones, out=torch.empty_like(ones)).t().contiguous()
+"""
+
+
+@pytest.mark.parametrize("captured", ["launched", "operators"])
+def test_a_graph_that_is_replayed_on_the_new_input_is_right(zygote: Zygote, captured: str) -> None:
+    kernel = f"{GRAPHED}{OPERATORS}\ndef kernel(x): return replayed({captured}, x)"
+    assert checks(run_calls(zygote, kernel)) == [0.0] * 3
+
+
+@pytest.mark.parametrize("captured", ["launched", "operators"])
+def test_a_graph_that_is_replayed_on_the_first_input_is_wrong(
+    zygote: Zygote, captured: str
+) -> None:
+    kernel = f"{GRAPHED}{OPERATORS}\ndef kernel(x): return replayed({captured}, x, False)"
+    assert [share > 0 for share in checks(run_calls(zygote, kernel))] == [False, True, True]
+
+
 def test_what_fails_on_a_pretended_gpu_speaks_against_nobody(zygote: Zygote) -> None:
     kernel = "def kernel(x):\n    assert x.is_cuda\n    raise RuntimeError('no such engine')"
     with pytest.raises(CannotJudge, match="pretends to be a GPU it raised RuntimeError: no such"):
@@ -169,6 +215,7 @@ def test_an_audit_says_what_was_pretended_and_times_nothing() -> None:
         "y = x.cuda()\n",
         "def f(x):\n    assert x.is_cuda, 'no'\n",
         "s = torch.cuda.Stream()\n",
+        "g = torch.cuda.CUDAGraph()\n",
         "import triton\n@triton.jit\ndef k(x): ...\ndef f(x):\n"
         "    if not x.is_cuda: return x + 1\n    k[(1,)](x)\n",
     ],
@@ -183,7 +230,7 @@ def test_a_processor_can_say_that_it_is_a_gpu(source: str) -> None:
         "def f(x): return x + 1\n",
         "def f(x): return x.to('cuda' if torch.cuda.is_available() else 'cpu')\n",
         "import cupy as cp\ny = x.cuda()\n",
-        "g = torch.cuda.CUDAGraph()\n",
+        "g = torch.cuda.make_graphed_callables(f, (x.cuda(),))\n",
         'load_inline("m", cuda_sources=[source])\n',
         "import threading\ny = x.cuda()\n",
     ],

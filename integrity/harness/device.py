@@ -7,9 +7,8 @@ from integrity.harness.outline import Outline, bound_names, flat
 
 _NOT_PRETENDED = (
     "__global__", "cuda_sources", "RawKernel", "RawModule", "_compile_kernel", "cupy", "numba",
-    "CUDAGraph", "cuda.graph", "cuda import graph", "graphed_callables",
-    "threading", "start_new_thread", "ThreadPool", "concurrent.futures", "multiprocessing",
-    "asyncio",
+    "graphed_callables", "threading", "start_new_thread", "ThreadPool", "concurrent.futures",
+    "multiprocessing", "asyncio",
 )  # fmt: skip
 """What a processor can't do in a GPU's stead, and threads, which would not know of the pretence."""
 

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from integrity.worker import pretended_graph
+
 _CUDA = torch.device("cuda", 0)
 _H100 = types.SimpleNamespace(
     name="NVIDIA H100 80GB HBM3", major=9, minor=0, multi_processor_count=132, warp_size=32,
@@ -184,9 +186,13 @@ def pretending(inputs: Sequence[torch.Tensor]) -> Iterator[PretendDevice]:
 def scene() -> PretendDevice:
     """The same for calls that compute; to be entered for each of them.
 
-    Streams run in order, which a GPU might have done too; a graph would have to be recorded.
+    Streams run in order, which a GPU might have done too.
     """
     _patch_cuda()
+    for place in (torch.cuda, torch.cuda.graphs):
+        vars(place).update(CUDAGraph=pretended_graph.Graph, graph=pretended_graph.Capture)
+        vars(place)["is_current_stream_capturing"] = pretended_graph.capturing
+        vars(place)["graph_pool_handle"] = _always((0, 0))
     torch.Generator = _generator  # type: ignore[assignment,misc]
     torch.set_default_device = _always(None)
     return PretendDevice(())
