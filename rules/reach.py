@@ -16,6 +16,8 @@ RUN_AT_DEFINITION = {"__init_subclass__", "__set_name__", "__class_getitem__"}
 """Methods that Python runs while it defines classes."""
 
 CALLED_BY_HARNESS = ("forward", "__call__")
+DESCRIBES = {"register_fake", "impl_abstract", "register_abstract", "register_meta"}
+"""Decorators of functions that only say what an operator's result looks like."""
 
 
 def entries(layout: Layout, names: Names, entry: str) -> list[Function]:
@@ -26,13 +28,23 @@ def entries(layout: Layout, names: Names, entry: str) -> list[Function]:
     found = [function for name in wanted for function in _answering(layout, names, name)]
     if found or entry:
         return found
-    outer = [f for f in layout.functions[1:] if f.path.count(".") == 1 or f.name == "forward"]
+    outer = [
+        f
+        for f in layout.functions[1:]
+        if (f.path.count(".") == 1 or f.name == "forward") and not _is_description(f)
+    ]
     helpers = {
         node.id
         for node in layout.nodes(ast.Name)
         if isinstance(node.ctx, ast.Load) and not layout.place[node].guarded
     }
     return [f for f in outer if f.name == "forward" or f.name not in helpers] or outer
+
+
+def _is_description(function: Function) -> bool:
+    """Whether torch asks it for shapes only: `@op.register_fake`."""
+    made = (d.func if isinstance(d, ast.Call) else d for d in function.decorators)
+    return any(isinstance(d, ast.Attribute) and d.attr in DESCRIBES for d in made)
 
 
 def _answering(layout: Layout, names: Names, name: str) -> list[Function]:

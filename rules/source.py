@@ -70,9 +70,9 @@ class Source:
         self.entries: list[Function] = entries(self.layout, self._names, self.entry)
 
     def _is_triton(self, function: Function) -> bool:
-        """Whether every decorator is Triton's own."""
-        found = [self._names.of(decorator) for decorator in function.decorators]
-        return all(names and all(n.startswith("triton.") for n in names) for names in found)
+        """Whether Triton's own decorator gets it first."""
+        names = self._names.of(function.decorators[-1])
+        return bool(names) and all(name.startswith("triton.") for name in names)
 
     def names(self, node: ast.AST) -> Strings:
         """Dotted names an expression may stand for."""
