@@ -486,8 +486,7 @@ def test_cuda_text_that_stores_nothing_is_found(zygote: Zygote) -> None:
 def test_a_kernel_that_needs_a_gpu_is_compiled_and_frozen_with_the_evidence(tmp_path: Path) -> None:
     (tmp_path / "reference.py").write_text(dedent(supervised.REFERENCE))
     (tmp_path / "kernel.py").write_text(
-        TRITON.replace("inside = at < n", "inside = (at < n) & False")
-        + "import threading\n"
+        TRITON.replace("inside = at < n", "inside = (at < n) & False") + "import threading\n"
     )
     submission = Submission.read(tmp_path / "kernel.py")
     finished = audit(Request(submission, load_task(submission)))
