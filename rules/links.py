@@ -53,6 +53,9 @@ COMPILERS = (
     "hidet.",
     "mojo.",
 )
+TORCHS_OWN = ("torch.ops.aten.", "torch.ops.prims.", "torch.ops.quantized.")
+"""Namespaces whose operators torch brings along."""
+
 BUILDERS = {
     "torch.utils.cpp_extension.load_inline",
     "torch.utils.cpp_extension.load",
@@ -245,6 +248,8 @@ class Links:
         if isinstance(node.func, ast.Subscript):
             return bool(self.source.names(node.func.value)) or self._is_own_value(node.func.value)
         for name in call.names:
+            if name.startswith(TORCHS_OWN):
+                continue
             compiled = "()" in name or name.startswith("torch.ops.")  # not the build itself
             if compiled and name.startswith(COMPILERS) and not name.startswith(SETUP_ONLY):
                 return True

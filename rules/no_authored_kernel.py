@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.facts import Call
 from integrity.rules.library import library_call
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
@@ -133,6 +134,18 @@ class NoAuthoredKernel(Rule):
             return a @ b
         """,
         """
+        import torch
+        STEPS = {"act": lambda x: torch.relu(x), "sum": lambda x: torch.ops.aten.sum.default(x)}
+        class ModelNew(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.steps = [STEPS["act"], STEPS["sum"]]
+            def forward(self, x):
+                for step in self.steps:
+                    x = step(x)
+                return x
+        """,
+        """
         import torch, triton
         @triton.jit
         def decoy(x):
@@ -160,6 +173,12 @@ class NoAuthoredKernel(Rule):
             y = torch.empty_like(data)
             kernel_body[(1,)](data, y)
             return y
+        """,
+        """
+        import torch, mine
+        near = lambda a, b: torch.allclose(a, b, rtol=1e-3)
+        def custom_kernel(data):
+            return mine.softmax(data)
         """,
         """
         import ctypes, torch
@@ -225,11 +244,18 @@ class NoAuthoredKernel(Rule):
     def _work(self, source: Source) -> tuple[ast.AST, str] | None:
         """The first library computation in a function the harness reaches."""
         for call in source.calls:
-            if isinstance(call.function.node, ast.Module) or call.function.name == "__init__":
+            once = isinstance(call.function.node, ast.Module) or call.function.name == "__init__"
+            if once and not self._runs_later(source, call):
                 continue
             if name := library_call(source, call.node):
                 return call.node, name
         return None
+
+    def _runs_later(self, source: Source, call: Call) -> bool:
+        """Whether set-up code only puts the call into a lambda, and the answer needs it."""
+        scope = source.layout.place[call.node].scope
+        in_lambda = scope is not call.function.scope and scope.kind == "function"
+        return in_lambda and call.node in source.answer.nodes
 
     def _library_in_cpp(self, source: Source) -> Iterable[Finding]:
         """C++ that only forwards to ATen or a vendor library."""

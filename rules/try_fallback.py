@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.rules.library import is_computation, library_call
-from integrity.rules.links import COMPILERS
+from integrity.rules.links import COMPILERS, TORCHS_OWN
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -48,7 +48,7 @@ class TryFallback(Rule):
             try:
                 return ext.mm(*data)
             except RuntimeError:
-                return torch.mm(*data)
+                return torch.ops.aten.mm.default(*data)
         """,
         """
         import torch as t
@@ -162,6 +162,7 @@ class TryFallback(Rule):
         for node in source.below(handler):
             if isinstance(node, ast.Call):
                 for name in sorted(source.reached_names(node)):
-                    if is_computation(name) and not name.startswith(BENIGN):
+                    benign = name.startswith(BENIGN) and not name.startswith(TORCHS_OWN)
+                    if is_computation(name) and not benign:
                         return [(node, name)]
         return []
