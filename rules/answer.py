@@ -48,6 +48,8 @@ class Answer:
             self._through_call(node)
         else:
             self._pending += children(node)
+            for method in self.source.flow.overloads.methods(node):
+                self._enter(method)
 
     def _through_name(self, node: ast.Name) -> None:
         self._pending += self.source.assigned(node)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from integrity.rules.origin import Origin
+from integrity.rules.overloads import Overloads
 from integrity.rules.scopes import Binding, Function, Scope
 from integrity.rules.state import State
 from integrity.rules.strings import Strings
@@ -44,6 +45,7 @@ class Flow:
         self._origins: dict[ast.AST, Origins] = {}
         self._depth = 0
         self.state = State(self)
+        self.overloads = Overloads(source)
 
     def origins(self, node: ast.expr) -> Origins:
         """Everything the value of an expression may come from."""
@@ -74,6 +76,9 @@ class Flow:
         elif parts := _parts(node):
             for part in parts:
                 yield from self.origins(part)
+        elif run := self.overloads.methods(node):
+            for method in run:
+                yield from self.returned(method)
         else:
             yield Origin("computed")
 
