@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from integrity.rules.facts import Call
 from integrity.rules.flow import Origins
 from integrity.rules.layout import children
+from integrity.rules.library import is_vendors
 from integrity.rules.scopes import Function
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ class Links:
         if isinstance(node.func, ast.Subscript):
             return bool(self.source.names(node.func.value)) or self._is_own_value(node.func.value)
         for name in call.names:
-            if name.startswith(TORCHS_OWN):
+            if name.startswith(TORCHS_OWN) or is_vendors(name):
                 continue
             compiled = "()" in name or name.startswith("torch.ops.")  # not the build itself
             if compiled and name.startswith(COMPILERS) and not name.startswith(SETUP_ONLY):

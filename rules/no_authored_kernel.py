@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.rules.facts import Call
-from integrity.rules.library import library_call
+from integrity.rules.library import VENDORS, library_call, loads_own
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -81,7 +81,6 @@ ATEN_SETUP = (
     "at::globalContext",
     "at::get_num_threads",
 )
-VENDOR = ("cublas", "cudnn", "cusparse", "cusolver", "cufft", "hipblas", "miopen", "rocblas")
 
 
 class NoAuthoredKernel(Rule):
@@ -132,6 +131,14 @@ class NoAuthoredKernel(Rule):
         def custom_kernel(data):
             a, b = data
             return a @ b
+        """,
+        """
+        import ctypes, torch
+        blas = ctypes.CDLL("/usr/lib/libcublas.so.12")
+        def custom_kernel(data):
+            c = torch.empty_like(data)
+            blas.cublasSgemm_v2(data.data_ptr(), data.data_ptr(), c.data_ptr())
+            return c
         """,
         """
         import torch
@@ -227,8 +234,9 @@ class NoAuthoredKernel(Rule):
         return None
 
     def _has_kernel(self, source: Source) -> bool:
+        other = UTILITIES if loads_own(source) else (*UTILITIES, "ctypes.")
         launched = any(
-            name.startswith(KERNELS) and not name.startswith(UTILITIES)
+            name.startswith(KERNELS) and not name.startswith(other)
             for call in source.calls
             for name in call.names
         )
@@ -267,7 +275,7 @@ class NoAuthoredKernel(Rule):
         for call in device.calls:
             lowered = call.last.lower()
             aten = call.name.startswith(ATEN) and not call.name.startswith(ATEN_SETUP)
-            if aten or lowered.startswith(VENDOR):
+            if aten or lowered.startswith(VENDORS):
                 claim = f"its C++ only calls {call.name}; no kernel of its own is in it"
                 yield self.finding(call.span, claim)
                 return
