@@ -117,6 +117,8 @@ class State:
         elif isinstance(node, ast.Attribute):
             if held := self.flow.location(node):
                 yield Store(held, node, value, None, function)
+            for origin in self.flow.lasting.hung(node.value, frozenset({node.attr})):
+                yield Store(origin.where, node, value, None, function)
         else:
             place = self.source.layout.place[node]
             scope = place.scope.find(node.id)
@@ -136,6 +138,8 @@ class State:
                 if origin.kind == "state":
                     yield Store(origin.where, node, node.args[-1], key, function)
         elif "builtins.setattr" in self.source.names(node.func) and len(node.args) == 3:
+            hung = self.flow.lasting.hung(node.args[0], self.source.strings(node.args[1]))
+            yield from (Store(o.where, node, node.args[2], None, function) for o in hung)
             for base in self.source.names(node.args[0]):
                 for name in self.source.strings(node.args[1]):
                     where = f"{base.removesuffix('()')}.{name}"
