@@ -14,6 +14,7 @@ LOWERED = {
     "global-precision",
     "low-precision-accumulation",
     "low-precision-instruction",
+    "narrow-workspace",
 }
 
 

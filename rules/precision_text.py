@@ -65,7 +65,7 @@ def rounded_and_widened(code: DeviceCode, kernel: DeviceFunction) -> Iterator[Sl
     if _answers_in_full(kernel):  # a helper may be what its output is written with
         inside += [f for c in kernel.calls for f in code.by_name.get(c.last, ())[:1] if f.is_device]
     found = [c for f in inside for c in f.calls if c.last in TO_HALF and not c.in_macro]
-    if found and not any(_keeps_the_rest(function) for function in inside):
+    if found and not any(keeps_the_rest(function) for function in inside):
         yield found[0]
 
 
@@ -93,7 +93,7 @@ def narrows_in_ptx(code: DeviceCode, name: str, piece: Piece) -> str:
         )
     else:
         return ""
-    if not lossy or any(_keeps_the_rest(f) for f in code.functions if f.piece is piece):
+    if not lossy or any(keeps_the_rest(f) for f in code.functions if f.piece is piece):
         return ""
     return what
 
@@ -119,7 +119,7 @@ def masked_bits(function: DeviceFunction) -> Iterator[Slice]:
     text = function.code[:MAX_CHARACTERS]
     if not _has_cutting_mask(text) or not _reinterprets(function, text):
         return
-    if not _keeps_the_rest(function):
+    if not keeps_the_rest(function):
         masks = [made for made in function.assignments if _has_cutting_mask(made.text)]
         lines = [line for line in function.declarations if _has_cutting_mask(line.text)]
         yield from [*masks, *lines, *function.returns][:1]
@@ -158,7 +158,7 @@ def _reinterprets(function: DeviceFunction, text: str) -> bool:
     )
 
 
-def _keeps_the_rest(function: DeviceFunction) -> bool:
+def keeps_the_rest(function: DeviceFunction) -> bool:
     """`low = v - high`: a split into parts loses nothing."""
     text = function.code[:MAX_CHARACTERS]
     converted = {"__half2float", "__bfloat162float", "__uint_as_float", "__low2float"}
