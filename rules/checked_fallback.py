@@ -82,11 +82,22 @@ class CheckedFallback(Rule):
         def works():
             x = torch.randn(64, device="cuda")
             return torch.allclose(run(x), torch.relu(x))
-        WORKS = works()
+        WORKS = {"relu": works()}
         def custom_kernel(data):
-            if WORKS:
+            if WORKS["relu"]:
                 return run(data)
             return torch.relu(data)
+        """,
+        """
+        import torch, triton
+        @triton.jit
+        def body(x, y):
+            pass
+        def custom_kernel(data):
+            y = torch.empty_like(data)
+            body[(1,)](data, y)
+            want = torch.relu(data)
+            return torch.where((y - want).abs() < 1e-6, y, want)
         """,
     ]
     HONEST = [
@@ -145,13 +156,13 @@ class CheckedFallback(Rule):
     def check(self, source: Source) -> Iterable[Finding]:
         if not source.links.launches or not self._compares(source):
             return
-        for test in source.live(ast.If, ast.IfExp):
-            library = self._compared(source, test.test)
-            if library and any(self._is_library(source, v) for v in _given(source, test)):
+        for test, chosen in _choices(source):
+            library = self._compared(source, test)
+            if library and any(self._is_library(source, value) for value in chosen):
                 claim = (
                     f"compares its kernel's result with {library}'s, and answers with the latter"
                 )
-                yield self.finding(source.span(test.test), claim)
+                yield self.finding(source.span(test), claim)
 
     def _compares(self, source: Source) -> bool:
         """Whether anything in it may compare results, by name or by a difference."""
@@ -186,6 +197,8 @@ class CheckedFallback(Rule):
                     yield from _arguments(part)
                     for function in self._called(source, part) if depth < MAX_STEPS else ():
                         pending += [(value, depth + 1) for value in function.returns[:8]]
+                elif isinstance(part, ast.Subscript) and depth < MAX_STEPS:
+                    pending += [(value, depth + 1) for value in source.elements(part.value)[:8]]
                 elif isinstance(part, ast.Name | ast.Attribute) and depth < MAX_STEPS:
                     pending += [(value, depth + 1) for value in source.assigned(part)[:8]]
 
@@ -238,6 +251,15 @@ def _arguments(node: ast.Call) -> Iterator[tuple[ast.expr, ast.expr]]:
     yield node.func.value, node.args[0]
     if len(node.args) > 1:
         yield node.args[0], node.args[1]
+
+
+def _choices(source: Source) -> Iterator[tuple[ast.expr, list[ast.expr]]]:
+    """Tests, and the values that their outcome chooses between."""
+    for node in source.live(ast.If, ast.IfExp):
+        yield node.test, _given(source, node)
+    for call in source.calls_to({"torch.where", "numpy.where"}):
+        if len(call.node.args) == 3:
+            yield call.node.args[0], call.node.args[1:]
 
 
 def _given(source: Source, test: ast.If | ast.IfExp) -> list[ast.expr]:

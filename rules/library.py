@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from integrity.rules.source import Source
 
-LIBRARY = ("torch.", "numpy.", "cupy.", "reference.", "?Model", "nvmath.", "cupy_backends.")
+LIBRARY = (
+    "torch.", "numpy.", "cupy.", "reference.", "?Model", "nvmath.", "cupy_backends.", "scipy.",
+    "flash_attn.", "flashinfer.", "xformers.", "apex.", "transformer_engine.", "liger_kernel.",
+    "deep_gemm.", "causal_conv1d.", "mamba_ssm.", "fla.", "vllm.", "sgl_kernel.", "bitsandbytes.",
+)  # fmt: skip
+"""Modules that compute: arrays, and kernels that others wrote."""
+
 SETUP = (
     "torch.empty",
     "torch.zeros",
@@ -130,7 +136,11 @@ def loads_own(source: Source) -> bool:
 
 
 def _is_vendor_file(source: Source, node: ast.Call) -> bool:
-    named = source.strings(node.args[0]) if node.args else frozenset({"libc."})
+    named, asked = frozenset[str](), node.args[0] if node.args else None
+    if isinstance(asked, ast.Call) and "ctypes.util.find_library" in source.names(asked.func):
+        named = frozenset(f"lib{name}" for given in asked.args for name in source.strings(given))
+    elif asked is not None:
+        named = source.strings(asked)
     return bool(named) and all(n.rpartition("/")[2].startswith(VENDOR_FILES) for n in named)
 
 

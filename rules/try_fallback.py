@@ -72,6 +72,17 @@ class TryFallback(Rule):
         """,
         """
         import torch
+        def custom_kernel(data, ext):
+            expected = torch.softmax(data, -1)
+            y = ext.softmax(data)
+            try:
+                torch.testing.assert_close(y, expected)
+            except AssertionError:
+                return expected
+            return y
+        """,
+        """
+        import torch
         from torch.utils.cpp_extension import load_inline
         ext = None
         try:
@@ -159,10 +170,21 @@ class TryFallback(Rule):
     def _library_calls(
         self, source: Source, handler: ast.ExceptHandler
     ) -> Iterable[tuple[ast.Call, str]]:
-        for node in source.below(handler):
+        for node in [*source.below(handler), *_ready(source, handler)]:
             if isinstance(node, ast.Call):
                 for name in sorted(source.reached_names(node)):
                     benign = name.startswith(BENIGN) and not name.startswith(TORCHS_OWN)
                     if is_computation(name) and not benign:
                         return [(node, name)]
         return []
+
+
+def _ready(source: Source, handler: ast.ExceptHandler) -> list[ast.expr]:
+    """What a handler answers with that was computed before: `return expected`."""
+    given = (
+        part.value
+        for statement in handler.body
+        for part in source.below(statement, 60)
+        if isinstance(part, ast.Return | ast.Assign) and isinstance(part.value, ast.Name)
+    )
+    return [value for name in given for value in source.assigned(name)[:4]]
