@@ -152,7 +152,7 @@ class State:
         for store in self.stores:
             line = getattr(store.node, "lineno", 0)
             found.setdefault((store.function, store.where), []).append((line, store.node))
-        for node, origin in self._written:
+        for node, origin in self.writes:
             if origin.kind == "state":
                 key = (self.source.function_of(node), origin.where)
                 found.setdefault(key, []).append((getattr(node, "lineno", 0), node))
@@ -172,10 +172,11 @@ class State:
     @cached_property
     def written(self) -> frozenset[Origin]:
         """Origins of every value that a call or an assignment may have written into."""
-        return frozenset(origin for _, origin in self._written)
+        return frozenset(origin for _, origin in self.writes)
 
     @cached_property
-    def _written(self) -> list[tuple[ast.AST, Origin]]:
+    def writes(self) -> list[tuple[ast.AST, Origin]]:
+        """Calls and assignments that may write into a value, each with where that is from."""
         found = [
             (node, origin)
             for node in self.source.live(ast.Subscript, ast.AugAssign, ast.Call)
