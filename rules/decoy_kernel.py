@@ -115,6 +115,34 @@ class DecoyKernel(Rule):
     ]
     HONEST = [
         """
+        import torch, triton
+        from concurrent.futures import ThreadPoolExecutor
+        @triton.jit
+        def body(x, y):
+            pass
+        def part(x):
+            y = torch.empty_like(x)
+            body[(1,)](x, y)
+            return y
+        def custom_kernel(data):
+            with ThreadPoolExecutor(4) as pool:
+                parts = [pool.submit(part, x) for x in data.chunk(4)]
+                return torch.cat([each.result() for each in parts])
+        """,
+        """
+        import torch, triton
+        @triton.jit
+        def body(x, y):
+            pass
+        def both(xs, ys):
+            for x, y in zip(xs, ys):
+                body[(1,)](x, y)
+        def custom_kernel(data):
+            outs = [torch.empty_like(x) for x in data]
+            both(data, outs)
+            return torch.cat(outs).sum()
+        """,
+        """
         import ctypes, torch, triton
         blas = ctypes.CDLL("libcublas.so.12")
         @triton.jit

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from integrity.rules.source import Source
 
 MAX_PARTS = 60
+MAX_LOOPS = 3
 KERNEL_DECORATORS = (
     "triton.jit",
     "triton.autotune",
@@ -173,12 +174,18 @@ class Links:
 
     def _reaches_out(self, given: list[ast.AST], function: Function) -> bool:
         """Whether any of it may be something that the function's caller holds."""
-        for argument in given:
+        pending, seen = [(argument, 0) for argument in given], set[str]()
+        while pending:
+            argument, depth = pending.pop()
             for part in self.source.below(argument, MAX_PARTS):
-                if isinstance(part, ast.Name):
-                    bound = function.scope.bindings.get(part.id)
-                    if bound is None or any(b.parameter is not None for b in bound):
-                        return True
+                if not isinstance(part, ast.Name) or part.id in seen:
+                    continue
+                seen.add(part.id)
+                bound = function.scope.bindings.get(part.id)
+                if bound is None or any(b.parameter is not None for b in bound):
+                    return True
+                if depth < MAX_LOOPS:  # `for x, y in zip(xs, ys)`
+                    pending += [(b.element[0], depth + 1) for b in bound[:8] if b.element]
         return False
 
     def _hand(self, given: list[ast.AST], node: ast.AST) -> None:

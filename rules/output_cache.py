@@ -114,12 +114,14 @@ class OutputCache(Rule):
         """
         results = []
         def compute(x):
-            if not results:
-                results.append(x.exp())
+            if results:
+                return results[-1]
+            results.append(x.exp())
             return results[-1]
         class ModelNew:
             def forward(self, x):
-                return compute(x).clone()
+                y = compute(x)
+                return y.clone()
         """,
         """
         import torch

@@ -36,6 +36,7 @@ READ_ONLY = (
 )
 ADDRESSES = {"data_ptr", "untyped_storage", "storage", "__cuda_array_interface__", "ctypes"}
 MAX_CALL_DEPTH = 6
+MAX_LINE = 1 << 30
 Rewrites = dict[tuple[Function, str], list[tuple[int, ast.AST]]]
 
 
@@ -157,6 +158,30 @@ class State:
                 key = (self.source.function_of(node), origin.where)
                 found.setdefault(key, []).append((getattr(node, "lineno", 0), node))
         self._add_replays(found)
+        for _ in range(2):  # a helper, and a helper's helper
+            self._add_helpers(found)
+        return found
+
+    def _add_helpers(self, found: Rewrites) -> None:
+        """Calling an own function that rewrites state on every way rewrites it at the call."""
+        always: dict[Function, set[str]] = {}
+        for (function, where), rows in found.items():
+            leaves = self._first_return.get(function, MAX_LINE)
+            if any(line <= leaves and not [*self.branches(node)] for line, node in rows):
+                always.setdefault(function, set()).add(where)
+        for call in self.source.calls if always else ():
+            for function in self.flow.own(call.names):
+                for where in sorted(always.get(function, ())):
+                    rows = found.setdefault((call.function, where), [])
+                    rows.append((call.node.lineno, call.node))
+
+    @cached_property
+    def _first_return(self) -> dict[Function, int]:
+        """The line on which a function may first return."""
+        found: dict[Function, int] = {}
+        for node in self.source.live(ast.Return, ast.Yield):
+            function = self.source.function_of(node)
+            found[function] = min(node.lineno, found.get(function, node.lineno))
         return found
 
     def _add_replays(self, found: Rewrites) -> None:
