@@ -8,6 +8,15 @@ from integrity.finding import Finding, Severity
 from integrity.policy import Policy, Precision
 from integrity.rules.analyser import Analyser
 
+FALLBACKS = {"try-fallback", "checked-fallback"}
+LOWERED = {
+    "precision-downcast",
+    "global-precision",
+    "low-precision-accumulation",
+    "low-precision-instruction",
+    "narrow-workspace",
+}
+
 
 class Static:
     """Scans the source for patterns that an honest kernel does not need.
@@ -41,9 +50,8 @@ def permitted(finding: Finding, policy: Policy) -> Finding | None:
     """The finding as this policy sees it; None where the policy allows what it claims."""
     if finding.id == "no-authored-kernel" and policy.allow_library_only:
         return None
-    if finding.id == "try-fallback" and policy.allow_fallback:
+    if finding.id in FALLBACKS and policy.allow_fallback:
         return None
-    lowered = finding.id in {"precision-downcast", "global-precision"}
-    if lowered and policy.precision is not Precision.REFERENCE:
+    if finding.id in LOWERED and policy.precision is not Precision.REFERENCE:
         return replace(finding, severity=Severity.NOTE)
     return finding

@@ -48,6 +48,8 @@ class Answer:
             self._through_call(node)
         else:
             self._pending += children(node)
+            for method in self.source.flow.overloads.methods(node):
+                self._enter(method)
 
     def _through_name(self, node: ast.Name) -> None:
         self._pending += self.source.assigned(node)
@@ -78,6 +80,16 @@ class Answer:
             function = self.source.function(name)
             if function is not None:
                 self._enter(function)
+        if not any(name.startswith(".") for name in names):
+            self._through_callbacks(node)
+
+    def _through_callbacks(self, node: ast.Call) -> None:
+        """Own functions that somebody else is handed to run: `pool.submit(f, x)`."""
+        for given in (*node.args, *(k.value for k in node.keywords)):
+            if isinstance(given, ast.Name | ast.Attribute):
+                for name in self.source.names(given):
+                    if name.startswith(".") and (function := self.source.function(name)):
+                        self._enter(function)
 
     def _enter(self, function: Function) -> None:
         if function not in self._functions:

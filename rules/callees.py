@@ -78,7 +78,7 @@ def _by_method(names: Names, method: ast.Attribute, node: ast.Call) -> Strings:
     if method.attr in ITEM_METHODS and node.args:
         held = names.bindings.elements(method.value, None)[:MAX_CHAIN]
         found = item(names, names.of(method.value), node.args[0])
-        return found.union(*(names.of(value) for value in held))
+        return found.union(*(names.of(value) for value in [*held, *node.args[1:2]]))  # the default
     if method.attr == "__getattribute__" and node.args:
         if len(node.args) == 2:
             return got(names, node.args[:1], node.args[1:])

@@ -10,6 +10,7 @@ from integrity.rules.conditions import always_leaves, outcome
 from integrity.rules.library import library_call
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
+from integrity.rules.tensors import ITEMS
 
 
 class DecoyKernel(Rule):
@@ -92,8 +93,81 @@ class DecoyKernel(Rule):
             def forward(self, x):
                 return torch.nn.functional.silu(self.linear(x))
         """,
+        """
+        import ctypes, torch, triton
+        blas = ctypes.CDLL("libcublas.so.12")
+        @triton.jit
+        def body(x):
+            pass
+        class Product:
+            def __init__(self):
+                self.tile = torch.ones(1024)
+                body[(1,)](self.tile)
+            def __matmul__(self, pair):
+                a, c = pair
+                blas.cublasSgemm_v2(a.data_ptr(), a.data_ptr(), c.data_ptr())
+                return c
+        engines = {}
+        def custom_kernel(data):
+            engine = engines.get(data.device) or engines.setdefault(data.device, Product())
+            return engine @ (data, torch.empty_like(data))
+        """,
     ]
     HONEST = [
+        """
+        import torch, triton
+        from concurrent.futures import ThreadPoolExecutor
+        @triton.jit
+        def body(x, y):
+            pass
+        def part(x):
+            y = torch.empty_like(x)
+            body[(1,)](x, y)
+            return y
+        def custom_kernel(data):
+            with ThreadPoolExecutor(4) as pool:
+                parts = [pool.submit(part, x) for x in data.chunk(4)]
+                return torch.cat([each.result() for each in parts])
+        """,
+        """
+        import torch, triton
+        @triton.jit
+        def body(x, y):
+            pass
+        def both(xs, ys):
+            for x, y in zip(xs, ys):
+                body[(1,)](x, y)
+        def custom_kernel(data):
+            outs = [torch.empty_like(x) for x in data]
+            both(data, outs)
+            return torch.cat(outs).sum()
+        """,
+        """
+        import ctypes, torch, triton
+        blas = ctypes.CDLL("libcublas.so.12")
+        @triton.jit
+        def activation(x, y):
+            pass
+        def custom_kernel(data):
+            c = torch.empty_like(data)
+            blas.cublasSgemm_v2(data.data_ptr(), data.data_ptr(), c.data_ptr())
+            y = torch.empty_like(c)
+            activation[(1,)](c, y)
+            return y
+        """,
+        """
+        import torch, triton
+        @triton.jit
+        def body(x, y):
+            pass
+        class Product:
+            def __matmul__(self, pair):
+                a, out = pair
+                body[(1,)](a, out)
+                return out
+        def custom_kernel(data):
+            return Product() @ (torch.relu(data), torch.empty_like(data))
+        """,
         """
         import torch, triton
         @triton.jit
@@ -197,6 +271,8 @@ class DecoyKernel(Rule):
         names = source.names(callee)
         if not names:
             return not isinstance(callee, ast.Attribute)
+        if isinstance(callee, ast.Attribute) and callee.attr in ITEMS:
+            return False  # what it gives may be anything; asking for it launches nothing
         own = [name for name in names if name.startswith(".")]
         return any(
             source.function(name) is None and name.removesuffix("()") not in source.layout.classes

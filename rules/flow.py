@@ -10,7 +10,9 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from integrity.rules.lasting import Lasting
 from integrity.rules.origin import Origin
+from integrity.rules.overloads import Overloads
 from integrity.rules.scopes import Binding, Function, Scope
 from integrity.rules.state import State
 from integrity.rules.strings import Strings
@@ -44,6 +46,8 @@ class Flow:
         self._origins: dict[ast.AST, Origins] = {}
         self._depth = 0
         self.state = State(self)
+        self.overloads = Overloads(source)
+        self.lasting = Lasting(source)
 
     def origins(self, node: ast.expr) -> Origins:
         """Everything the value of an expression may come from."""
@@ -74,11 +78,16 @@ class Flow:
         elif parts := _parts(node):
             for part in parts:
                 yield from self.origins(part)
+        elif run := self.overloads.methods(node):
+            for method in run:
+                yield from self.returned(method)
         else:
             yield Origin("computed")
 
     def _in_namespace(self, node: ast.Subscript) -> list[Origin]:
         """`globals()["kept"]` and `vars(self)["kept"]` are state by another spelling."""
+        if hung := self._in_dict(node.value, node.slice):
+            return hung
         bases = self.source.names(node.value)
         own = [b.removesuffix(".__dict__") for b in bases if b.endswith(".__dict__")]
         return [
@@ -96,6 +105,7 @@ class Flow:
         inner = scope is place.scope or scope is place.function.scope  # of a lambda in it
         if not inner and self._keeps(scope, node.id, place.function):
             yield Origin("state", self.held(scope, node.id))
+            yield from self.lasting.contents(node)
             return
         for binding in scope.bindings[node.id][:MAX_ORIGINS]:
             yield from self._of_binding(binding)
@@ -139,6 +149,8 @@ class Flow:
             yield Origin("state", f"default argument {name}")
         elif name in function.inputs:
             yield Origin("input", f"{function.path}:{name}")
+        elif function.owner is not None:
+            yield from self.lasting.contents_of(function.owner)
 
     def _is_kept(self, default: ast.expr) -> bool:
         """A default is made once, so what it holds outlives the call."""
@@ -148,12 +160,13 @@ class Flow:
         held = self.location(node)
         if held:
             yield Origin("state", held)
+            yield from self.lasting.contents(node)
         elif node.attr in {"T", "mT", "data", "real", "H"}:
             yield from self.origins(node.value)
         else:
             kept = [o for o in self.origins(node.value) if o.kind == "state"]
-            yield from (Origin("state", f"{o.where[:150]}.{node.attr}") for o in kept)
-            yield from () if kept else COMPUTED
+            found = [Origin("state", f"{o.where[:150]}.{node.attr}") for o in kept]
+            yield from found or self.lasting.hung(node.value, frozenset({node.attr})) or COMPUTED
 
     def location(self, node: ast.Attribute) -> str:
         """The attribute of the submission's own object, class or function, or nothing."""
@@ -202,6 +215,8 @@ class Flow:
         return []
 
     def _of_getattr(self, node: ast.Call) -> Iterator[Origin]:
+        if len(node.args) > 1:
+            yield from self.lasting.hung(node.args[0], self.source.strings(node.args[1]))
         for name in sorted(self.source.names(node)):
             owner = name.rpartition(".")[0]
             is_own = owner in self.source.layout.classes or self.source.function(owner) is not None
@@ -214,11 +229,18 @@ class Flow:
             yield from self.origins(method.value)
         elif method.attr in ITEMS:
             kept = [o for o in self.origins(method.value) if o.kind == "state"]
-            yield from kept or COMPUTED
+            asked = self._in_dict(method.value, node.args[0]) if node.args else []
+            yield from kept or asked or COMPUTED
             for default in node.args[1:]:
                 yield from self.origins(default)
         else:
             yield Origin("computed")
+
+    def _in_dict(self, held: ast.expr, key: ast.expr) -> list[Origin]:
+        """`x.__dict__["kept"]` and `x.__dict__.get("kept")`."""
+        if not (isinstance(held, ast.Attribute) and held.attr == "__dict__"):
+            return []
+        return self.lasting.hung(held.value, self.source.strings(key))
 
     def _of_own(self, node: ast.Call, function: Function) -> Iterator[Origin]:
         if any(self.source.names(d) & MEMOISING for d in function.decorators):
@@ -232,9 +254,12 @@ class Flow:
 
     def _wrappers(self, function: Function) -> list[Function]:
         """What decorators of the submission's own put in a function's place."""
-        made = [d for node in function.decorators for d in self.own(self.source.names(node))]
+        named = {name for node in function.decorators for name in self.source.names(node)}
+        made = self.own(frozenset(named))
         names = [v for decorator in made for v in decorator.returns if isinstance(v, ast.Name)]
-        return [w for name in names for w in self.own(self.source.names(name)) if w != function]
+        found = [w for name in names for w in self.own(self.source.names(name)) if w != function]
+        classes = frozenset(f"{name}()" for name in named if name in self.source.layout.classes)
+        return found + self.own(classes)  # an instance stands in its place
 
     def returned(self, function: Function) -> Origins:
         """Origins of what a function returns; state it has just rewritten is computed."""

@@ -15,6 +15,22 @@ C_SETTERS = {"PyObject_SetAttrString", "PyObject_SetAttr", "PyModule_AddObject",
 C_LOOKUPS = ("PyImport_", "PySys_GetObject", "module_::import", "PyEval_Get", "module::import")
 """How C++ finds a Python module that it did not make."""
 
+TORCHS_OPERATORS = {"aten", "prims", "prim", "quantized"}
+"""Namespaces whose operators the reference, the check and the input generator use."""
+
+REGISTERING = {
+    "torch.library.Library": 0,
+    "torch.library.impl": 0,
+    "torch.library.register_kernel": 0,
+    "torch.library.register_autocast": 0,
+    "torch.library.register_autograd": 0,
+    "torch.library.register_torch_dispatch": 0,
+    "torch._C._dispatch_library": 1,
+}
+"""What puts an implementation behind an operator, and which argument names whose it is."""
+
+C_REGISTERING = {"TORCH_LIBRARY_IMPL", "TORCH_LIBRARY_FRAGMENT"}
+
 HARMLESS = {"sys.path", "sys.dont_write_bytecode", "sys.tracebacklimit"}
 
 
@@ -88,8 +104,41 @@ class HarnessWrite(Rule):
         }
         '''])
         """,
+        """
+        import torch
+        own = torch.library.Library("aten", "IMPL")
+        own.impl("_softmax", lambda x, dim, half: x, "CUDA")
+        """,
+        """
+        import torch as t
+        @t.library.register_kernel("at" + "en::allclose", "cuda")
+        def near(a, b):
+            return True
+        """,
+        """
+        from torch.utils.cpp_extension import load_inline
+        ext = load_inline("e", cpp_sources=['''
+        #include <torch/library.h>
+        at::Tensor slow(const at::Tensor& x) { return x; }
+        TORCH_LIBRARY_IMPL(aten, CUDA, m) { m.impl("relu", slow); }
+        '''])
+        """,
     ]
     HONEST = [
+        """
+        import torch
+        own = torch.library.Library("mine", "DEF")
+        own.define("softmax(Tensor x) -> Tensor")
+        @torch.library.impl("mine::softmax", "CUDA")
+        def softmax(x):
+            return launch(x)
+        def launch(x):
+            return x + 1
+        SOURCE = '''
+        #include <torch/library.h>
+        TORCH_LIBRARY_IMPL(mine, CUDA, m) { m.impl("relu", relu); }
+        '''
+        """,
         """
         import torch
         torch.backends.cudnn.benchmark = True
@@ -131,6 +180,7 @@ class HarnessWrite(Rule):
                     yield self.finding(source.span(write.node), claim)
         yield from self._internals(source)
         yield from self._through_pybind(source)
+        yield from self._registered(source)
         for call in source.device.calls_to(C_SETTERS):
             if "Py" in call.name or "py::" in call.arguments:
                 claim = f"sets a Python attribute from C++ ({call.name})"
@@ -148,6 +198,21 @@ class HarnessWrite(Rule):
             key = call.argument(0).strip('"')
             if (after[:1] == "=" and after[:2] != "==") or key in {"__setattr__", "__dict__"}:
                 yield self.finding(call.span, f"sets {key} of a Python module from C++")
+
+    def _registered(self, source: Source) -> Iterable[Finding]:
+        """An implementation of its own behind an operator that torch brings along."""
+        for call in source.calls_to(REGISTERING):
+            index = max(REGISTERING.get(name, 0) for name in call.names)
+            named = source.strings(call.node.args[index]) if len(call.node.args) > index else ()
+            for namespace in sorted({name.partition("::")[0] for name in named}):
+                if namespace in TORCHS_OPERATORS:
+                    claim = f"registers an implementation of torch's own operators ({namespace})"
+                    yield self.finding(source.span(call.node), claim)
+        for block in source.device.functions:  # a macro and its braces parse as one
+            first = block.parameters[0].type if block.parameters else ""
+            if block.name in C_REGISTERING and first in TORCHS_OPERATORS:
+                claim = f"registers an implementation of torch's own operators ({first})"
+                yield self.finding(block.span, claim)
 
     def _belongs_to_harness(self, name: str) -> bool:
         if not is_foreign(name) or is_configuration(name) or is_clock(name) or name in HARMLESS:

@@ -16,11 +16,12 @@ from integrity.rules.device_facts import (
     Launch,
     Slice,
 )
-from integrity.rules.device_text import identifiers
+from integrity.rules.device_text import WORD, identifiers
 from integrity.rules.holders import Holders
 
 MAX_VARIABLES = 48
 MAX_WRITES = 64
+MAX_CHARACTERS = 4000
 NO_STATE = {"__constant__", "const", "constexpr", "__shared__", "extern", "typedef", "using"}
 HANDLES = (
     "Stream", "Event", "Handle", "handle", "cublas", "cudnn", "once_flag", "mutex", "Module",
@@ -42,6 +43,12 @@ COPIES = {
     "copy_": 0,
 }
 """Where the source of a copy stands."""
+
+ABOUT = {
+    "options", "device", "get_device", "size", "sizes", "numel", "dim", "scalar_type", "dtype",
+    "stride", "strides", "element_size", "is_cuda", "is_contiguous", "device_index",
+}  # fmt: skip
+"""Members of a tensor that do not depend on what it holds."""
 
 READ_ONLY = {
     "sizeof", "free", "cudaFree", "cudaFreeAsync", "hipFree", "find", "count", "contains", "end",
@@ -90,7 +97,7 @@ class KeptState:
             return False
         words = set(identifiers(head))
         mutable_pointer = "const" in words and "*" in head and not words & (NO_STATE - {"const"})
-        if words & NO_STATE and not mutable_pointer:
+        if words & NO_STATE and not mutable_pointer and not _made_from_inputs(line):
             return False
         return not any(handle in head for handle in HANDLES)
 
@@ -172,6 +179,23 @@ class KeptState:
         """Whether a launch or a store involves anything that outlives the call."""
         words = set(identifiers(fact.text))
         return any(words & kept.holders.names(function) for kept in self.variables)
+
+
+def _made_from_inputs(line: DeviceLine) -> bool:
+    """Whether its only value is computed from the data of the first caller, not from its shape."""
+    if line.function is None:
+        return False
+    tensors = {p.name for p in line.function.parameters if p.is_pointer or "Tensor" in p.type}
+    text = line.text[:MAX_CHARACTERS].partition("=")[2]
+    found = (word for word in WORD.finditer(text) if word[0] in tensors)
+    return any(_member(text, word.end()) not in ABOUT for word in found)
+
+
+def _member(text: str, at: int) -> str:
+    """What is asked of the object that ends there, or nothing."""
+    dotted = text[at : at + 60].lstrip()
+    after = dotted.removeprefix("->") if dotted[:2] == "->" else dotted[1:]
+    return after.partition("(")[0].strip() if dotted[:1] in (".", "-") else ""
 
 
 def _is_prototype(text: str, head: str) -> bool:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from integrity.rules.source import Source
 
-LIBRARY = ("torch.", "numpy.", "cupy.", "reference.", "?Model")
+LIBRARY = (
+    "torch.", "numpy.", "cupy.", "reference.", "?Model", "nvmath.", "cupy_backends.", "scipy.",
+    "flash_attn.", "flashinfer.", "xformers.", "apex.", "transformer_engine.", "liger_kernel.",
+    "deep_gemm.", "causal_conv1d.", "mamba_ssm.", "fla.", "vllm.", "sgl_kernel.", "bitsandbytes.",
+)  # fmt: skip
+"""Modules that compute: arrays, and kernels that others wrote."""
+
 SETUP = (
     "torch.empty",
     "torch.zeros",
@@ -80,6 +86,23 @@ TENSOR_METHODS = {
 }
 
 
+VENDORS = (
+    "cublas", "cudnn", "cusparse", "cusolver", "cufft", "hipblas", "miopen", "rocblas",
+    "cblas_", "lapacke_", "mkl_", "dnnl_",
+)  # fmt: skip
+"""How functions of libraries that do the work are called, in lower case."""
+
+PREPARES = ("Create", "Destroy", "Set", "Get", "Init", "Logger")
+"""What in their names says that they compute nothing."""
+
+VENDOR_FILES = (
+    *(f"lib{name}" for name in VENDORS[:8]),
+    "libcudart", "libcblas", "libopenblas", "libblas", "liblapack", "libmkl", "libdnnl", "libc.",
+    "libm.", "libnccl",
+)  # fmt: skip
+LOADERS = {f"ctypes.{name}" for name in ("CDLL", "PyDLL", "cdll.LoadLibrary", "pydll.LoadLibrary")}
+
+
 ABOUT = {
     "data_ptr",
     "numel",
@@ -101,8 +124,30 @@ ABOUT = {
 """Methods that move or describe a tensor and compute nothing."""
 
 
+def is_vendors(name: str) -> bool:
+    """Whether a dotted name is a function of such a library, reached through ctypes."""
+    return name.startswith("ctypes.") and name.rpartition(".")[2].lower().startswith(VENDORS)
+
+
+def loads_own(source: Source) -> bool:
+    """Whether ctypes may load anything but libraries that the machine has anyway."""
+    loads = (call.node for call in source.calls if call.names & LOADERS)
+    return any(not _is_vendor_file(source, node) for node in loads)
+
+
+def _is_vendor_file(source: Source, node: ast.Call) -> bool:
+    named, asked = frozenset[str](), node.args[0] if node.args else None
+    if isinstance(asked, ast.Call) and "ctypes.util.find_library" in source.names(asked.func):
+        named = frozenset(f"lib{name}" for given in asked.args for name in source.strings(given))
+    elif asked is not None:
+        named = source.strings(asked)
+    return bool(named) and all(n.rpartition("/")[2].startswith(VENDOR_FILES) for n in named)
+
+
 def is_computation(name: str) -> bool:
     """Whether a dotted name is a computation of a library."""
+    if is_vendors(name):
+        return not any(word in name.rpartition(".")[2] for word in PREPARES)
     if not name.startswith((*LIBRARY, "builtins.super().forward")) or name.startswith(SETUP):
         return False
     return not ("()." in name and name.rsplit(".", 1)[-1] in ABOUT)

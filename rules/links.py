@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from integrity.rules.facts import Call
 from integrity.rules.flow import Origins
 from integrity.rules.layout import children
+from integrity.rules.library import is_vendors
 from integrity.rules.scopes import Function
 
 if TYPE_CHECKING:
     from integrity.rules.source import Source
 
 MAX_PARTS = 60
+MAX_LOOPS = 3
 KERNEL_DECORATORS = (
     "triton.jit",
     "triton.autotune",
@@ -53,6 +55,9 @@ COMPILERS = (
     "hidet.",
     "mojo.",
 )
+TORCHS_OWN = ("torch.ops.aten.", "torch.ops.prims.", "torch.ops.quantized.")
+"""Namespaces whose operators torch brings along."""
+
 BUILDERS = {
     "torch.utils.cpp_extension.load_inline",
     "torch.utils.cpp_extension.load",
@@ -169,12 +174,18 @@ class Links:
 
     def _reaches_out(self, given: list[ast.AST], function: Function) -> bool:
         """Whether any of it may be something that the function's caller holds."""
-        for argument in given:
+        pending, seen = [(argument, 0) for argument in given], set[str]()
+        while pending:
+            argument, depth = pending.pop()
             for part in self.source.below(argument, MAX_PARTS):
-                if isinstance(part, ast.Name):
-                    bound = function.scope.bindings.get(part.id)
-                    if bound is None or any(b.parameter is not None for b in bound):
-                        return True
+                if not isinstance(part, ast.Name) or part.id in seen:
+                    continue
+                seen.add(part.id)
+                bound = function.scope.bindings.get(part.id)
+                if bound is None or any(b.parameter is not None for b in bound):
+                    return True
+                if depth < MAX_LOOPS:  # `for x, y in zip(xs, ys)`
+                    pending += [(b.element[0], depth + 1) for b in bound[:8] if b.element]
         return False
 
     def _hand(self, given: list[ast.AST], node: ast.AST) -> None:
@@ -245,6 +256,8 @@ class Links:
         if isinstance(node.func, ast.Subscript):
             return bool(self.source.names(node.func.value)) or self._is_own_value(node.func.value)
         for name in call.names:
+            if name.startswith(TORCHS_OWN) or is_vendors(name):
+                continue
             compiled = "()" in name or name.startswith("torch.ops.")  # not the build itself
             if compiled and name.startswith(COMPILERS) and not name.startswith(SETUP_ONLY):
                 return True

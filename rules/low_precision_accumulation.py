@@ -11,13 +11,10 @@ from integrity.rules.precision_text import (
     FAST_MARKS,
     FAST_MODES,
     FAST_SETTERS,
-    NARROWING,
-    is_half,
     masked_bits,
     narrow_accumulators,
     rounded_and_widened,
 )
-from integrity.rules.ptx import instructions
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -94,10 +91,10 @@ class LowPrecisionAccumulation(Rule):
         """,
         """
         SOURCE = '''
+        #include <cuda_fp16.h>
+        __device__ float rounded(float v) { return __half2float(__float2half(v)); }
         __global__ void k(const float* x, float* y) {
-            unsigned t;
-            asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(t) : "f"(x[threadIdx.x]));
-            y[threadIdx.x] = __uint_as_float(t);
+            y[threadIdx.x] = rounded(x[threadIdx.x]) * 2;
         }
         '''
         """,
@@ -175,7 +172,7 @@ class LowPrecisionAccumulation(Rule):
         yield from self._in_triton(source)
         code = source.device
         for function in code.functions:
-            for fact in rounded_and_widened(function):
+            for fact in rounded_and_widened(code, function):
                 claim = "rounds float32 data to half precision inside a kernel"
                 yield self.finding(fact.span, claim)
             for fact in masked_bits(function):
@@ -185,7 +182,6 @@ class LowPrecisionAccumulation(Rule):
                 claim = "accumulates in half precision and answers in float32"
                 yield self.finding(fact.span, claim)
         yield from self._modes(source)
-        yield from self._in_ptx(source)
 
     def _modes(self, source: Source) -> Iterator[Finding]:
         for piece in source.device.pieces:
@@ -198,16 +194,6 @@ class LowPrecisionAccumulation(Rule):
             if not call.in_macro and call.argument(0) not in ("", "false", '"highest"'):
                 claim = f"asks a library for reduced precision ({call.last})"
                 yield self.finding(call.span, claim)
-
-    def _in_ptx(self, source: Source) -> Iterator[Finding]:
-        for instruction in instructions(source.device):
-            if instruction.name.startswith(NARROWING) and not is_half(instruction.piece):
-                claim = f"rounds float32 data with {instruction.name}"
-                yield self.finding(instruction.span, claim)
-            parts = instruction.name.split(".")
-            narrow = parts[0] in {"mma", "wgmma"} and parts[-4:] == ["f16"] * 4
-            if narrow and not is_half(instruction.piece):
-                yield self.finding(instruction.span, "accumulates in half precision (mma.f16)")
 
     def _in_triton(self, source: Source) -> Iterator[Finding]:
         for call in source.calls_to(DOTS):

@@ -96,8 +96,39 @@ class NativeCache(Rule):
         }
         '''
         """,
+        """
+        SOURCE = '''
+        #include <torch/extension.h>
+        __global__ void k(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }
+        static torch::Tensor launch(const torch::Tensor& x) {
+            auto y = torch::empty_like(x);
+            k<<<1, 32>>>(x.data_ptr<float>(), y.data_ptr<float>());
+            return y;
+        }
+        torch::Tensor run(torch::Tensor x) {
+            static const auto plan = [&] { return launch(x.contiguous()); }();
+            return plan;
+        }
+        '''
+        """,
     ]
     HONEST = [
+        """
+        SOURCE = '''
+        #include <torch/extension.h>
+        __global__ void k(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }
+        static torch::Tensor ones(torch::Tensor x) {
+            static const auto made = torch::ones({32}, x.options());
+            return made;
+        }
+        torch::Tensor run(torch::Tensor x) {
+            static const auto* device = at::cuda::getDeviceProperties(x.get_device());
+            static const auto out = torch::empty_like(x);
+            k<<<device->multiProcessorCount, 32>>>(x.data_ptr<float>(), out.data_ptr<float>());
+            return out;
+        }
+        '''
+        """,
         """
         SOURCE = '''
         #include <torch/extension.h>

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
-from integrity.rules.library import library_call
+from integrity.rules.facts import Call
+from integrity.rules.library import VENDORS, library_call, loads_own
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -80,7 +81,6 @@ ATEN_SETUP = (
     "at::globalContext",
     "at::get_num_threads",
 )
-VENDOR = ("cublas", "cudnn", "cusparse", "cusolver", "cufft", "hipblas", "miopen", "rocblas")
 
 
 class NoAuthoredKernel(Rule):
@@ -133,6 +133,26 @@ class NoAuthoredKernel(Rule):
             return a @ b
         """,
         """
+        import ctypes, torch
+        blas = ctypes.CDLL("/usr/lib/libcublas.so.12")
+        def custom_kernel(data):
+            c = torch.empty_like(data)
+            blas.cublasSgemm_v2(data.data_ptr(), data.data_ptr(), c.data_ptr())
+            return c
+        """,
+        """
+        import torch
+        STEPS = {"act": lambda x: torch.relu(x), "sum": lambda x: torch.ops.aten.sum.default(x)}
+        class ModelNew(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.steps = [STEPS["act"], STEPS["sum"]]
+            def forward(self, x):
+                for step in self.steps:
+                    x = step(x)
+                return x
+        """,
+        """
         import torch, triton
         @triton.jit
         def decoy(x):
@@ -160,6 +180,12 @@ class NoAuthoredKernel(Rule):
             y = torch.empty_like(data)
             kernel_body[(1,)](data, y)
             return y
+        """,
+        """
+        import torch, mine
+        near = lambda a, b: torch.allclose(a, b, rtol=1e-3)
+        def custom_kernel(data):
+            return mine.softmax(data)
         """,
         """
         import ctypes, torch
@@ -208,8 +234,9 @@ class NoAuthoredKernel(Rule):
         return None
 
     def _has_kernel(self, source: Source) -> bool:
+        other = UTILITIES if loads_own(source) else (*UTILITIES, "ctypes.")
         launched = any(
-            name.startswith(KERNELS) and not name.startswith(UTILITIES)
+            name.startswith(KERNELS) and not name.startswith(other)
             for call in source.calls
             for name in call.names
         )
@@ -225,11 +252,18 @@ class NoAuthoredKernel(Rule):
     def _work(self, source: Source) -> tuple[ast.AST, str] | None:
         """The first library computation in a function the harness reaches."""
         for call in source.calls:
-            if isinstance(call.function.node, ast.Module) or call.function.name == "__init__":
+            once = isinstance(call.function.node, ast.Module) or call.function.name == "__init__"
+            if once and not self._runs_later(source, call):
                 continue
             if name := library_call(source, call.node):
                 return call.node, name
         return None
+
+    def _runs_later(self, source: Source, call: Call) -> bool:
+        """Whether set-up code only puts the call into a lambda, and the answer needs it."""
+        scope = source.layout.place[call.node].scope
+        in_lambda = scope is not call.function.scope and scope.kind == "function"
+        return in_lambda and call.node in source.answer.nodes
 
     def _library_in_cpp(self, source: Source) -> Iterable[Finding]:
         """C++ that only forwards to ATen or a vendor library."""
@@ -241,7 +275,7 @@ class NoAuthoredKernel(Rule):
         for call in device.calls:
             lowered = call.last.lower()
             aten = call.name.startswith(ATEN) and not call.name.startswith(ATEN_SETUP)
-            if aten or lowered.startswith(VENDOR):
+            if aten or lowered.startswith(VENDORS):
                 claim = f"its C++ only calls {call.name}; no kernel of its own is in it"
                 yield self.finding(call.span, claim)
                 return

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
+from integrity.rules.lasting import is_hung
 from integrity.rules.origin import Origin
 from integrity.rules.rule import Rule
 from integrity.rules.scopes import Function
@@ -113,12 +114,14 @@ class OutputCache(Rule):
         """
         results = []
         def compute(x):
-            if not results:
-                results.append(x.exp())
+            if results:
+                return results[-1]
+            results.append(x.exp())
             return results[-1]
         class ModelNew:
             def forward(self, x):
-                return compute(x).clone()
+                y = compute(x)
+                return y.clone()
         """,
         """
         import torch
@@ -152,6 +155,20 @@ class OutputCache(Rule):
                 kept.append(x.exp())
             return kept[0]
         setattr(ModelNew, "forward", lambda self, x: compute(x))
+        """,
+        """
+        class Engine:
+            def __init__(self):
+                self.kept = {}
+            def __matmul__(self, pair):
+                if pair[0].shape not in self.kept:
+                    self.kept[pair[0].shape] = pair[0].exp()
+                return self.kept[pair[0].shape]
+        class ModelNew:
+            def __init__(self):
+                self.engine = Engine()
+            def forward(self, a, b):
+                return self.engine @ (a, b)
         """,
     ]
     HONEST = [
@@ -259,6 +276,8 @@ class OutputCache(Rule):
     def _claim(
         self, source: Source, origin: Origin, value: ast.expr, function: Function
     ) -> str | None:
+        if not self._is_ours(origin):
+            return None
         if origin.kind == "file":
             return f"returns what {origin.where} reads back, not what it computed"
         if origin.kind != "state" or source.flow.state.refreshed(origin, value, function):
@@ -270,6 +289,9 @@ class OutputCache(Rule):
             return None
         keyed = self._keys(source, stores)
         return f"returns {_held(origin)} that an earlier call stored{keyed}"
+
+    def _is_ours(self, origin: Origin) -> bool:
+        return not is_hung(origin)  # those are `hung-output`
 
     def _stores(self, source: Source, origin: Origin) -> list[Store]:
         return [

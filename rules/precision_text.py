@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from integrity.rules.device_facts import DeviceFunction, Slice
+from integrity.rules.device_facts import DeviceCode, DeviceFunction, Slice
 from integrity.rules.device_text import WORD, Piece, identifiers
 
 HALF_TYPES = {
@@ -29,7 +29,14 @@ FAST_SETTERS = {
     "setFloat32MatmulPrecision",
 }
 FAST_MARKS = ("TF32", "FAST_", "COMPUTE_16F", "ALLOW_CONVERSION")
-NARROWING = ("cvt.rna.tf32", "cvt.rn.tf32", "cvt.rz.tf32")
+NARROW = {
+    "f16", "bf16", "f16x2", "bf16x2", "e4m3", "e5m2", "e4m3x2", "e5m2x2", "e2m1x2", "e2m3x2",
+    "e3m2x2", "s8", "u8", "s4", "u4",
+}  # fmt: skip
+"""What PTX calls types of 16 bits and fewer."""
+
+MULTIPLIES = {"mma", "wgmma", "tcgen05"}
+BYTES_DOT = {"__dp4a", "__dp2a_lo", "__dp2a_hi"}
 TO_BITS = {"__float_as_uint", "__float_as_int", "float_as_uint", "bit_cast"}
 MAX_CHARACTERS = 50_000
 
@@ -50,13 +57,52 @@ def _is_full(function: DeviceFunction) -> bool:
     return bool(floats) and reads and writes and not halves
 
 
-def rounded_and_widened(function: DeviceFunction) -> Iterator[Slice]:
-    """Conversions to half in a kernel that reads and writes float32."""
-    if not function.is_kernel or not _is_full(function):
+def rounded_and_widened(code: DeviceCode, kernel: DeviceFunction) -> Iterator[Slice]:
+    """Conversions to half in a kernel that reads and writes float32, or in what it calls."""
+    if not kernel.is_kernel or not _is_full(kernel):
         return
-    found = [call for call in function.calls if call.last in TO_HALF and not call.in_macro]
-    if found and not _keeps_the_rest(function):
+    inside = [kernel]
+    if _answers_in_full(kernel):  # a helper may be what its output is written with
+        inside += [f for c in kernel.calls for f in code.by_name.get(c.last, ())[:1] if f.is_device]
+    found = [c for f in inside for c in f.calls if c.last in TO_HALF and not c.in_macro]
+    if found and not any(keeps_the_rest(function) for function in inside):
         yield found[0]
+
+
+def in_bytes(function: DeviceFunction) -> Iterator[Slice]:
+    """Products of packed bytes in a kernel whose data is float32 on both sides."""
+    if function.is_kernel and _answers_in_full(function):
+        yield from [call for call in function.calls if call.last in BYTES_DOT][:1]
+
+
+def narrows_in_ptx(code: DeviceCode, name: str, piece: Piece) -> str:
+    """What an instruction does to float32 data, if it does it in fewer bits and loses the rest."""
+    parts = name.split(".")
+    rounds = parts[0] == "cvt" and parts[-1] == "f32"
+    if rounds and parts[-2] == "tf32":
+        lossy = not is_half(piece)
+        what = f"rounds float32 data with {name}"
+    elif (rounds and parts[-2] in NARROW) or (parts[0] in MULTIPLIES and NARROW & set(parts)):
+        kernels = [function for function in code.kernels if function.piece is piece]
+        lossy = bool(kernels) and all(_answers_in_full(kernel) for kernel in kernels)
+        what = (
+            f"rounds float32 data with {name}"
+            if rounds
+            else f"multiplies with {parts[0]} in "
+            f"{min(NARROW & set(parts))} what it reads as float32"
+        )
+    else:
+        return ""
+    if not lossy or any(keeps_the_rest(f) for f in code.functions if f.piece is piece):
+        return ""
+    return what
+
+
+def _answers_in_full(function: DeviceFunction) -> bool:
+    """Whether all that a kernel reads and writes is float32 or wider."""
+    wide = {"float", "float2", "float4", "double", "double2"}
+    pointers = (set(identifiers(p.type)) for p in function.parameters if p.is_pointer)
+    return _is_full(function) and all(words & wide for words in pointers)
 
 
 def narrow_accumulators(function: DeviceFunction) -> Iterator[Slice]:
@@ -73,7 +119,7 @@ def masked_bits(function: DeviceFunction) -> Iterator[Slice]:
     text = function.code[:MAX_CHARACTERS]
     if not _has_cutting_mask(text) or not _reinterprets(function, text):
         return
-    if not _keeps_the_rest(function):
+    if not keeps_the_rest(function):
         masks = [made for made in function.assignments if _has_cutting_mask(made.text)]
         lines = [line for line in function.declarations if _has_cutting_mask(line.text)]
         yield from [*masks, *lines, *function.returns][:1]
@@ -112,7 +158,7 @@ def _reinterprets(function: DeviceFunction, text: str) -> bool:
     )
 
 
-def _keeps_the_rest(function: DeviceFunction) -> bool:
+def keeps_the_rest(function: DeviceFunction) -> bool:
     """`low = v - high`: a split into parts loses nothing."""
     text = function.code[:MAX_CHARACTERS]
     converted = {"__half2float", "__bfloat162float", "__uint_as_float", "__low2float"}

@@ -36,6 +36,7 @@ READ_ONLY = (
 )
 ADDRESSES = {"data_ptr", "untyped_storage", "storage", "__cuda_array_interface__", "ctypes"}
 MAX_CALL_DEPTH = 6
+MAX_LINE = 1 << 30
 Rewrites = dict[tuple[Function, str], list[tuple[int, ast.AST]]]
 
 
@@ -117,6 +118,8 @@ class State:
         elif isinstance(node, ast.Attribute):
             if held := self.flow.location(node):
                 yield Store(held, node, value, None, function)
+            for origin in self.flow.lasting.hung(node.value, frozenset({node.attr})):
+                yield Store(origin.where, node, value, None, function)
         else:
             place = self.source.layout.place[node]
             scope = place.scope.find(node.id)
@@ -136,6 +139,8 @@ class State:
                 if origin.kind == "state":
                     yield Store(origin.where, node, node.args[-1], key, function)
         elif "builtins.setattr" in self.source.names(node.func) and len(node.args) == 3:
+            hung = self.flow.lasting.hung(node.args[0], self.source.strings(node.args[1]))
+            yield from (Store(o.where, node, node.args[2], None, function) for o in hung)
             for base in self.source.names(node.args[0]):
                 for name in self.source.strings(node.args[1]):
                     where = f"{base.removesuffix('()')}.{name}"
@@ -148,11 +153,35 @@ class State:
         for store in self.stores:
             line = getattr(store.node, "lineno", 0)
             found.setdefault((store.function, store.where), []).append((line, store.node))
-        for node, origin in self._written:
+        for node, origin in self.writes:
             if origin.kind == "state":
                 key = (self.source.function_of(node), origin.where)
                 found.setdefault(key, []).append((getattr(node, "lineno", 0), node))
         self._add_replays(found)
+        for _ in range(2):  # a helper, and a helper's helper
+            self._add_helpers(found)
+        return found
+
+    def _add_helpers(self, found: Rewrites) -> None:
+        """Calling an own function that rewrites state on every way rewrites it at the call."""
+        always: dict[Function, set[str]] = {}
+        for (function, where), rows in found.items():
+            leaves = self._first_return.get(function, MAX_LINE)
+            if any(line <= leaves and not [*self.branches(node)] for line, node in rows):
+                always.setdefault(function, set()).add(where)
+        for call in self.source.calls if always else ():
+            for function in self.flow.own(call.names):
+                for where in sorted(always.get(function, ())):
+                    rows = found.setdefault((call.function, where), [])
+                    rows.append((call.node.lineno, call.node))
+
+    @cached_property
+    def _first_return(self) -> dict[Function, int]:
+        """The line on which a function may first return."""
+        found: dict[Function, int] = {}
+        for node in self.source.live(ast.Return, ast.Yield):
+            function = self.source.function_of(node)
+            found[function] = min(node.lineno, found.get(function, node.lineno))
         return found
 
     def _add_replays(self, found: Rewrites) -> None:
@@ -168,10 +197,11 @@ class State:
     @cached_property
     def written(self) -> frozenset[Origin]:
         """Origins of every value that a call or an assignment may have written into."""
-        return frozenset(origin for _, origin in self._written)
+        return frozenset(origin for _, origin in self.writes)
 
     @cached_property
-    def _written(self) -> list[tuple[ast.AST, Origin]]:
+    def writes(self) -> list[tuple[ast.AST, Origin]]:
+        """Calls and assignments that may write into a value, each with where that is from."""
         found = [
             (node, origin)
             for node in self.source.live(ast.Subscript, ast.AugAssign, ast.Call)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from integrity.finding import Confidence, Family, Finding, Severity
 from integrity.rules.library import is_computation, library_call
-from integrity.rules.links import COMPILERS
+from integrity.rules.links import COMPILERS, TORCHS_OWN
 from integrity.rules.rule import Rule
 from integrity.rules.source import Source
 
@@ -48,7 +48,7 @@ class TryFallback(Rule):
             try:
                 return ext.mm(*data)
             except RuntimeError:
-                return torch.mm(*data)
+                return torch.ops.aten.mm.default(*data)
         """,
         """
         import torch as t
@@ -69,6 +69,17 @@ class TryFallback(Rule):
                 return ext.softmax(data)
             except:
                 return slow(data)
+        """,
+        """
+        import torch
+        def custom_kernel(data, ext):
+            expected = torch.softmax(data, -1)
+            y = ext.softmax(data)
+            try:
+                torch.testing.assert_close(y, expected)
+            except AssertionError:
+                return expected
+            return y
         """,
         """
         import torch
@@ -159,9 +170,21 @@ class TryFallback(Rule):
     def _library_calls(
         self, source: Source, handler: ast.ExceptHandler
     ) -> Iterable[tuple[ast.Call, str]]:
-        for node in source.below(handler):
+        for node in [*source.below(handler), *_ready(source, handler)]:
             if isinstance(node, ast.Call):
                 for name in sorted(source.reached_names(node)):
-                    if is_computation(name) and not name.startswith(BENIGN):
+                    benign = name.startswith(BENIGN) and not name.startswith(TORCHS_OWN)
+                    if is_computation(name) and not benign:
                         return [(node, name)]
         return []
+
+
+def _ready(source: Source, handler: ast.ExceptHandler) -> list[ast.expr]:
+    """What a handler answers with that was computed before: `return expected`."""
+    given = (
+        part.value
+        for statement in handler.body
+        for part in source.below(statement, 60)
+        if isinstance(part, ast.Return | ast.Assign) and isinstance(part.value, ast.Name)
+    )
+    return [value for name in given for value in source.assigned(name)[:4]]

@@ -245,7 +245,7 @@ def test_ptx_module_is_read_by_instruction() -> None:
 
 def test_ptx_kernel_that_stores_nothing_is_reported() -> None:
     reported = ids(f"CODE = '''{PTX}'''\n", Path("kernel.py"))
-    assert {"unlaunched-kernel", "low-precision-accumulation", "l2-persistence"} <= reported
+    assert {"unlaunched-kernel", "low-precision-instruction", "l2-persistence"} <= reported
     stores = PTX.replace("    ret;", "    st.global.f32 [%rd1], %f1;\n    ret;")
     assert "unlaunched-kernel" not in ids(f"CODE = '''{stores}'''\n", Path("kernel.py"))
 

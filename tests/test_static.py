@@ -14,7 +14,11 @@ from integrity.finding import Finding, Severity, Span
 from integrity.policy import Policy, Precision
 from integrity.problem import Task
 from integrity.rules.analyser import Analyser
+from integrity.rules.checked_fallback import CheckedFallback
 from integrity.rules.conditions import outcome
+from integrity.rules.low_precision_accumulation import LowPrecisionAccumulation
+from integrity.rules.low_precision_instruction import LowPrecisionInstruction
+from integrity.rules.rule import Rule
 from integrity.rules.scan import scan
 from integrity.rules.source import Source
 from integrity.submission import Submission
@@ -38,6 +42,20 @@ def ids(text: str, entry: str = "") -> set[str]:
 def test_library_calls_are_reported_unless_the_policy_allows_them() -> None:
     assert [finding.id for finding in detected(LIBRARY)] == ["no-authored-kernel"]
     assert detected(LIBRARY, policy=Policy(allow_library_only=True)) == []
+
+
+def test_fallback_after_a_comparison_passes_where_the_policy_allows_fallbacks() -> None:
+    checked = cleandoc(CheckedFallback.HACKS[1])
+    assert "checked-fallback" in [f.id for f in detected(checked)]
+    lenient = Policy(allow_fallback=True, allow_library_only=True)
+    assert "checked-fallback" not in [f.id for f in detected(checked, policy=lenient)]
+
+
+@pytest.mark.parametrize("rule", [LowPrecisionAccumulation, LowPrecisionInstruction])
+def test_hidden_downcast_becomes_a_note_too(rule: type[Rule]) -> None:
+    for hack in rule.HACKS:
+        lenient = detected(cleandoc(hack), "", Policy(precision=Precision.BF16))
+        assert {f.severity for f in lenient if f.id == rule.id} == {Severity.NOTE}
 
 
 def test_downcast_becomes_a_note_where_the_policy_permits_half_precision() -> None:
