@@ -252,8 +252,8 @@ class DecoyKernel(Rule):
         if not library:
             return
         if not answer.launches:
-            if self._calls_unknown(source):
-                return
+            if self._calls_unknown(source) or any(not f.returns for f in source.entries):
+                return  # some answer by writing to what they are given
             what = "launches" if source.links.launches else "builds"
             claim = f"{what} a kernel whose result does not reach the answer ({library} makes it)"
             yield self.finding(source.span(launches[0]), claim)

@@ -45,12 +45,17 @@ class Flow:
         self.source = source
         self._origins: dict[ast.AST, Origins] = {}
         self._depth = 0
+        self._prepared = False
         self.state = State(self)
         self.overloads = Overloads(source)
         self.lasting = Lasting(source)
 
     def origins(self, node: ast.expr) -> Origins:
         """Everything the value of an expression may come from."""
+        if not self._prepared:
+            self._prepared = True
+            self.state.prepare()
+            self._origins.clear()
         known = self._origins.get(node)
         if known is not None:
             return known

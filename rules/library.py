@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 LIBRARY = (
     "torch.", "numpy.", "cupy.", "reference.", "?Model", "nvmath.", "cupy_backends.", "scipy.",
     "flash_attn.", "flashinfer.", "xformers.", "apex.", "transformer_engine.", "liger_kernel.",
-    "deep_gemm.", "causal_conv1d.", "mamba_ssm.", "fla.", "vllm.", "sgl_kernel.", "bitsandbytes.",
+    "deep_gemm.", "causal_conv1d.", "mamba_ssm.", "fla.ops.", "vllm.", "sgl_kernel.",
+    "bitsandbytes.",
 )  # fmt: skip
 """Modules that compute: arrays, and kernels that others wrote."""
 
@@ -38,6 +39,19 @@ SETUP = (
     "torch.tensor",
     "torch.as_tensor",
     "torch.arange",
+    "torch.autocast",
+    "torch.amp.",
+    "torch.finfo",
+    "torch.iinfo",
+    "torch.Size",
+    "torch.dtype",
+    "torch.promote_types",
+    "torch.result_type",
+    "torch.can_cast",
+    "torch.broadcast_",
+    "torch.view_as_",
+    "torch.numel",
+    "fla.ops.utils.",
 )
 TENSOR_METHODS = {
     "matmul",
@@ -150,7 +164,8 @@ def is_computation(name: str) -> bool:
         return not any(word in name.rpartition(".")[2] for word in PREPARES)
     if not name.startswith((*LIBRARY, "builtins.super().forward")) or name.startswith(SETUP):
         return False
-    return not ("()." in name and name.rsplit(".", 1)[-1] in ABOUT)
+    last = name.rpartition(".")[2]
+    return not (last.startswith("is_") or ("()." in name and last in ABOUT))
 
 
 def library_call(source: Source, node: ast.Call) -> str:

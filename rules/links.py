@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from integrity.rules.facts import Call
 from integrity.rules.flow import Origins
+from integrity.rules.handed import Handed
 from integrity.rules.layout import children
 from integrity.rules.library import is_vendors
 from integrity.rules.scopes import Function
@@ -134,6 +135,10 @@ def is_about(source: Source, node: ast.AST) -> bool:
     return any(name.endswith(LIKE) for name in source.names(around.func))
 
 
+def _has_stars(node: ast.Call) -> bool:
+    return any(isinstance(argument, ast.Starred) for argument in node.args)
+
+
 class Links:
     """Which calls are handed what, and which of them launch kernels."""
 
@@ -156,6 +161,8 @@ class Links:
     def _note(self, node: ast.Call | ast.Assign | ast.AugAssign) -> None:
         if isinstance(node, ast.Call):
             given: list[ast.AST] = [*node.args, *(k.value for k in node.keywords)]
+            if any(k.arg is None for k in node.keywords) or _has_stars(node):
+                given += Handed.by(self.source, node).values()
             if node in self.launches:
                 given = self._written(node) or given
             if isinstance(node.func, ast.Attribute):
@@ -216,15 +223,16 @@ class Links:
 
         Parameters that a Triton kernel stores to; else what the caller allocated itself.
         """
+        handed = Handed.by(self.source, launch)
+        if handed.hidden:
+            return []
         kernel = self._kernel(launch)
         stored = stored_parameters(self.source, kernel) if kernel else set()
         if kernel and stored:
-            pairs = zip(kernel.parameters, launch.args, strict=False)
-            found: list[ast.AST] = [argument for name, argument in pairs if name in stored]
-            return found + [k.value for k in launch.keywords if k.arg in stored]
-        given = [*launch.args, *(k.value for k in launch.keywords)]
-        fresh = [a for a in given if any(o.kind == "allocation" for o in self._origins(a))]
-        return list(fresh)
+            pairs = [*zip(kernel.parameters, handed.placed, strict=False), *handed.named]
+            return [value for name, value in pairs if name in stored]
+        given = handed.values()
+        return [a for a in given if any(o.kind == "allocation" for o in self._origins(a))]
 
     def _origins(self, node: ast.expr) -> Origins:
         return self.source.flow.origins(node)

@@ -31,7 +31,8 @@ def entries(layout: Layout, names: Names, entry: str) -> list[Function]:
     outer = [
         f
         for f in layout.functions[1:]
-        if (f.path.count(".") == 1 or f.name == "forward") and not _is_description(f)
+        if f.name == "forward" or (f.path.count(".") == 1 and _takes_something(f))
+        if not _is_description(f)
     ]
     helpers = {
         node.id
@@ -39,6 +40,12 @@ def entries(layout: Layout, names: Names, entry: str) -> list[Function]:
         if isinstance(node.ctx, ast.Load) and not layout.place[node].guarded
     }
     return [f for f in outer if f.name == "forward" or f.name not in helpers] or outer
+
+
+def _takes_something(function: Function) -> bool:
+    """An answer is one to inputs."""
+    given = function.node.args if not isinstance(function.node, ast.Module) else None
+    return given is not None and bool(function.inputs or given.vararg or given.kwarg)
 
 
 def _is_description(function: Function) -> bool:

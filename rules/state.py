@@ -57,9 +57,18 @@ class State:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.source = flow.source
+        self._preparing = False
+
+    def prepare(self) -> None:
+        """Find all rewrites, from origins that do not ask for them: those would be half known."""
+        self._preparing = True
+        self._rewrites  # noqa: B018
+        self._preparing = False
 
     def refreshed(self, origin: Origin, value: ast.expr, function: Function) -> bool:
         """Whether state is rewritten on every way to that return."""
+        if self._preparing:
+            return False
         branches = set(self.branches(value))
         for line, node in self._rewrites.get((function, origin.where), ()):
             before = line <= value.lineno
@@ -243,6 +252,8 @@ class State:
         names = self.source.names(node.func)
         if isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
             yield node.func.value
+            if node.func.attr == "copy_":
+                return  # it only reads what it copies
         yield from (k.value for k in node.keywords if k.arg in {"out", "output"})
         if isinstance(node.func, ast.Attribute) and node.func.attr in ADDRESSES:
             yield node.func.value

@@ -34,6 +34,11 @@ VIEWS = {
     "flatten",
     "unflatten",
     "view_as",
+    "view_as_real",
+    "view_as_complex",
+    "ravel",
+    "movedim",
+    "swapaxes",
     "reshape_as",
     "type_as",
     "double",
@@ -68,7 +73,16 @@ FILES = {
     "numpy.fromfile",
     "torch.UntypedStorage.from_file",
 }
-WRAPPERS = {"torch.from_numpy", "torch.as_tensor", "torch.tensor", "torch.frombuffer"}
+WRAPPERS = {
+    f"torch.{name}"
+    for name in (
+        "from_numpy", "as_tensor", "tensor", "frombuffer", "view_as_real", "view_as_complex",
+        "ravel", "squeeze", "unsqueeze", "transpose", "permute", "reshape", "flatten", "movedim",
+        "as_strided", "narrow", "chunk", "split", "unbind",
+    )
+}  # fmt: skip
+"""Functions that give back what they are given, seen in another way."""
+
 MEMOISING = {"functools.lru_cache", "functools.cache", "functools.lru_cache()"}
 
 

@@ -39,9 +39,9 @@ import torch
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 from integrity.worker.launched import Launched
-from integrity.worker.launches import Device
+from integrity.worker.triton_driver import Device
 
-driver.set_active(Device([GPUTarget("cuda", 90, 32)]))
+driver.set_active(Device(GPUTarget("cuda", 90, 32)))
 from kernels import product
 
 x, launched, told = torch.zeros(32, 32), Launched(), []
