@@ -26,10 +26,11 @@ class Handed:
         """What that call hands over."""
         found = cls()
         for argument in node.args:
-            starred = isinstance(argument, ast.Starred)
-            items = source.elements(argument.value) if starred else [argument]
-            found.placed += items
-            if not items:
+            if not isinstance(argument, ast.Starred):
+                found.placed.append(argument)
+            elif items := source.elements(argument.value):
+                found.placed += items
+            else:
                 found.hidden.append(argument.value)
         for keyword in node.keywords:
             if keyword.arg is not None:
