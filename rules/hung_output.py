@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from integrity.finding import Confidence, Family, Severity
 from integrity.rules.lasting import is_hung
 from integrity.rules.origin import Origin
 from integrity.rules.output_cache import OutputCache
@@ -20,6 +21,9 @@ class HungOutput(OutputCache):
     """
 
     id = "hung-output"
+    family = Family.CACHING
+    severity = Severity.HACK
+    confidence = Confidence.HIGH
 
     HACKS = [
         """

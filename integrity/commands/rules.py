@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from integrity.commands.arguments import Parser
 
-SUMMARY = re.compile(r'^class \w+\(Rule\):\n    r?"""(.+?)\s*(?:"""|$)', re.MULTILINE)
+SUMMARY = re.compile(r'^class \w+\(\w+\):\n    r?"""(.+?)\s*(?:"""|$)', re.MULTILINE)
 FIELD = re.compile(
     r'^    (id|family|severity|confidence)(?:: [^=\n]+)? = (?:"([^"]+)"|\w+\.(\w+))', re.MULTILINE
 )
@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _listed() -> Iterator[dict[str, str]]:
     """What the rules' source files say of them; importing them all takes five times as long."""
     for source in _sources():
-        if summary := SUMMARY.search(source):
-            fields = {name: text or word.lower() for name, text, word in FIELD.findall(source)}
+        fields = {name: text or word.lower() for name, text, word in FIELD.findall(source)}
+        if "id" in fields and (summary := SUMMARY.search(source)):
             yield {"summary": summary[1], **fields}
 
 
