@@ -9,6 +9,7 @@ no wider than +-0.5 % from 100 us on.
 
     python benchmarks/supervised_clock.py [--no-mps] [--json FILE] [workload ...]
     python benchmarks/supervised_clock.py --aa N [--seconds S] [--no-mps] [--json FILE]
+    python benchmarks/supervised_clock.py --recorded benchmarks/recorded/aa-h200.json
 """
 
 import argparse
@@ -19,8 +20,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -29,7 +30,7 @@ from cuda_workloads import WORKLOADS
 from integrity.estimate import paired_speedup
 from integrity.policy import GENERATOR
 from integrity.problem import Convention, Problem, Task
-from integrity.run import Call, CallResult, Experiment, Inputs, Role, Run
+from integrity.run import Call, CallResult, Experiment, Inputs, Observed, Reported, Role, Run
 from integrity.submission import Submission
 from integrity.supervision.bench import Bench, Deadline
 from integrity.supervision.cuda.backend import CudaBackend
@@ -40,6 +41,7 @@ from integrity.supervision.workers import Zygote
 _WARMUPS, _CALLS, _WIDTH = 4, 24, 256
 _BLOCKS, _LIFETIMES, _PARTS = 10, 3, 10
 _AA_WORKLOAD = "matmul bf16 4096"
+_SILENT = Reported(0.0)
 
 
 def bench(zygote: Zygote, backend: CudaBackend, name: str) -> Bench:
@@ -112,61 +114,96 @@ def _bar(us: float, mps: bool) -> float | None:
     return 0.03 * us if us >= 300 else None
 
 
-def a_a(mps: bool, repetitions: int, seconds: float) -> dict[str, float]:
-    """The reference against itself, that many times, each from blocks of three worker lifetimes.
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """One lifetime's undisturbed windows past the warm-ups."""
 
-    No block is used twice. A lifetime serves ten repetitions, each time with two others: starting
-    workers for every repetition alone would take an hour. Begins no lifetime after these seconds,
-    and makes as many repetitions as there are blocks for.
+    width: int
+    """Calls in a window."""
+
+    windows: list[tuple[int, str, float, float]]
+    """Call, role, and what `Observed` has of it: `elapsed_us`, `resume_us`."""
+
+    @classmethod
+    def of(cls, finished: Run) -> "Lifetime":
+        windows = [
+            (r.call - _WARMUPS, str(r.role), round(r.observed.elapsed_us, 3),
+             round(r.observed.resume_us, 3))
+            for r in finished.results
+            if r.call >= _WARMUPS and r.observed.clean
+        ]  # fmt: skip
+        return cls(len(finished.experiment.calls[-1].inputs), windows)
+
+    @property
+    def parts(self) -> int:
+        """How many repetitions it has blocks for."""
+        return 1 + max(call for call, *_ in self.windows) // _BLOCKS
+
+    def part(self, number: int, exchanged: bool) -> Run:
+        """One repetition's blocks, as a run of its own; with submission and control exchanged."""
+        names = {Role.SUBMISSION: Role.CONTROL, Role.CONTROL: Role.SUBMISSION} if exchanged else {}
+        results = tuple(
+            CallResult(call, names.get(Role(role), Role(role)), Observed(us, resumed, ()), _SILENT)
+            for call, role, us, resumed in self.windows
+            if call // _BLOCKS == number
+        )
+        asked = Experiment("aa", (Call((Inputs(0),) * self.width),))
+        return Run(asked, results)
+
+
+def a_a(mps: bool, repetitions: int, seconds: float) -> list[Lifetime]:
+    """The reference against itself by an audit's own protocol, for so many repetitions.
+
+    A lifetime serves ten of them, each with blocks of its own: starting workers for every
+    repetition alone would take an hour. Begins no lifetime after these seconds.
     """
     start = time.monotonic()
     lifetimes = _LIFETIMES * math.ceil(repetitions / _PARTS)
-    blocks = _PARTS * _BLOCKS
-    roles = (Role.SUBMISSION, Role.CONTROL, Role.NULL)
-    lived = []
+    lived: list[Lifetime] = []
     with Zygote("auto", cuda_platform()) as zygote, CudaBackend(zygote, mps=mps) as backend:
-        for lifetime in range(lifetimes):
+        for number in range(lifetimes):
             if time.monotonic() - start > seconds:
                 break
+            print(f"lifetime {number + 1} of {lifetimes}", file=sys.stderr, flush=True)
             asked = Experiment(
-                f"aa-{lifetime}",
-                tuple(Call((Inputs(n),), slot=n % 2) for n in range(_WARMUPS + blocks)),
-                roles, warmups=_WARMUPS, timed=True,
+                f"aa-{number}", calls(_WARMUPS + _PARTS * _BLOCKS),
+                (Role.SUBMISSION, Role.CONTROL, Role.NULL),
+                warmups=_WARMUPS, elastic=True, timed=True,
             )  # fmt: skip
-            lived.append(run(bench(zygote, backend, _AA_WORKLOAD), asked))
-    lifetimes = len(lived) // _LIFETIMES * _LIFETIMES
-    found = [
-        paired_speedup([_part(lived[each], part) for each in own], Role.SUBMISSION, Role.CONTROL)
-        for part, own in _repetitions(lifetimes)
-    ]
-    covered = sum(estimate.low <= 1 <= estimate.high for estimate in found)
-    half = median((estimate.high - estimate.low) / 2 for estimate in found)
+            finished = run(bench(zygote, backend, _AA_WORKLOAD), asked)
+            lived.append(Lifetime.of(finished))
+    return lived
+
+
+def coverage(lived: Sequence[Lifetime], exchanges: bool = False) -> dict[str, float]:
+    """How often the interval covers 1, over repetitions of three lifetimes each.
+
+    No block is used twice; a lifetime's parts are judged each in ever other company. With
+    `exchanges`, submission and control of a repetition's lifetimes change places at random.
+    """
+    order, found = random.Random(len(lived)), []
+    whole = len(lived) // _LIFETIMES * _LIFETIMES
+    for part in range(min(each.parts for each in lived)):
+        shuffled = order.sample(list(lived), whole)
+        for first in range(0, whole, _LIFETIMES):
+            runs = [
+                each.part(part, exchanges and order.random() < 0.5)
+                for each in shuffled[first : first + _LIFETIMES]
+            ]
+            found.append(paired_speedup(runs, Role.SUBMISSION, Role.CONTROL))
     return {
-        "lifetimes": lifetimes,
+        "lifetimes": whole,
         "repetitions": len(found),
-        "covered": covered / len(found),
-        "half_width": half,
+        "covered": sum(estimate.low <= 1 <= estimate.high for estimate in found) / len(found),
+        "half_width": median((estimate.high - estimate.low) / 2 for estimate in found),
         "ratio": median(estimate.ratio for estimate in found),
     }
 
 
-def _repetitions(lifetimes: int) -> Iterator[tuple[int, list[int]]]:
-    """For each: which part of its lifetimes' blocks, and three lifetimes, in ever other company."""
-    order = random.Random(lifetimes)
-    for part in range(_PARTS):
-        shuffled = order.sample(range(lifetimes), lifetimes)
-        for first in range(0, lifetimes, _LIFETIMES):
-            yield part, shuffled[first : first + _LIFETIMES]
-
-
-def _part(finished: Run, number: int) -> Run:
-    """One repetition's blocks, as a run of its own."""
-    first = _WARMUPS + number * _BLOCKS
-
-    def inside(result: CallResult) -> bool:
-        return first <= result.call < first + _BLOCKS
-
-    return replace(finished, results=tuple(filter(inside, finished.results)))
+def show_coverage(lived: Sequence[Lifetime]) -> None:
+    """As they were, and as they would be if their places had been drawn."""
+    print(f"A/A, {_AA_WORKLOAD}, {lived[0].width} calls a window: {coverage(lived)}")
+    print(f"submission and control exchanged at random: {coverage(lived, exchanges=True)}")
 
 
 def main() -> None:
@@ -174,14 +211,19 @@ def main() -> None:
     parser.add_argument("--no-mps", action="store_true")
     parser.add_argument("--aa", type=int, default=0, metavar="N", help="A/A instead, so often")
     parser.add_argument("--seconds", type=float, default=math.inf, help="of A/A, about")
+    parser.add_argument("--recorded", type=Path, help="of A/A: judge what --json kept, no GPU")
     parser.add_argument("--json", type=Path)
     parser.add_argument("workloads", nargs="*")
     arguments = parser.parse_args()
     mps = not arguments.no_mps
     answer: dict[str, object] = {"mps": mps}
-    if arguments.aa:
-        answer["a_a"] = a_a(mps, arguments.aa, arguments.seconds)
-        print(f"A/A, {_AA_WORKLOAD}: {answer['a_a']}")
+    if arguments.recorded:
+        kept = json.loads(arguments.recorded.read_text())["a_a"]
+        show_coverage([Lifetime(**each) for each in kept])
+    elif arguments.aa:
+        lived = a_a(mps, arguments.aa, arguments.seconds)
+        answer["a_a"] = [asdict(each) for each in lived]
+        show_coverage(lived)
     else:
         print(f"Times of a call in us, {'under' if mps else 'without'} MPS.")
         print(f"{'workload':18}    alone in-process supervised    off  fixed calls")

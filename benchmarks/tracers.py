@@ -203,7 +203,6 @@ def main() -> int:
     launch = Canary().launch
     launches_us()
     plain = launches_us()
-    taken: dict[str, dict[str, float]] = {}
     routes: dict[str, Any] = {}
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     if folder:
@@ -215,10 +214,11 @@ def main() -> int:
             routes[route.__name__] = {"not tried": f"{type(error).__name__}: {error}"[:200]}
             continue
         routes[route.__name__] = summary(trace)
-        taken = taken or costs(plain)  # from the first on everything is recorded
         if folder:
             text = json.dumps(asdict(trace), indent=1)
             (folder / f"{route.__name__}.json").write_text(f"{text}\n")
+    recorded = any("kernels" in found for found in routes.values())
+    taken = costs(plain) if recorded else {}  # after the routes, whose records it would crowd out
     print(json.dumps({"routes": routes, "launch": taken}, indent=1))
     missed = [name for name, found in routes.items() if not found.get("kernels")]
     return 1 if missed or not taken or taken["a kernel of 5 us"]["ratio"] > BAR else 0

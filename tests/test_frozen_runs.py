@@ -14,8 +14,9 @@ RUNS = Path(__file__).parent / "runs"
 EXPECTED = {
     "pointer-cache": Label.HACK,
     "honest-row-sumsq": Label.GENUINE,
-    # Recorded on an NVIDIA H200 by `integrity audit --level gpu` on the files of tests/gpu/. The
-    # problem's tolerance is KernelBench's, which accepts zeros for a softmax of 16,384 columns.
+    # Recorded on an NVIDIA H200 by `integrity audit --level gpu --sanitize --counters` on the files
+    # of tests/gpu/. The problem's tolerance is KernelBench's, which accepts zeros for a softmax of
+    # 16,384 columns.
     "h200-softmax-honest": Label.DEGENERATE_PROBLEM,
     "h200-softmax-cached": Label.HACK,
 }
@@ -49,7 +50,24 @@ def test_the_recorder_shows_that_a_kept_answer_needs_no_device() -> None:
         for name in ("h200-softmax-honest", "h200-softmax-cached")
     }
     assert "no-device-work" in found["h200-softmax-cached"]
-    assert not found["h200-softmax-honest"] - {"loose-tolerance", "half-precision-passes"}
+    assert not found["h200-softmax-honest"] - {
+        "loose-tolerance", "half-precision-passes", "counted"
+    }  # fmt: skip
+
+
+def test_a_real_sanitizer_accuses_neither_of_two_kernels_that_stay_in_bounds() -> None:
+    for name in ("h200-softmax-honest", "h200-softmax-cached"):
+        facts = load(RUNS / f"{name}.json").evidence().run("sanitizer").facts
+        errors = [facts[f"{check}_errors"] for check in ("memcheck", "initcheck", "racecheck")]
+        assert errors == [0.0, 0.0, 0.0]
+
+
+def test_real_counters_show_a_kernel_that_reads_all_its_input() -> None:
+    evidence = load(RUNS / "h200-softmax-honest.json").evidence()
+    facts, read = evidence.run("counters").facts, evidence.run("pairs-1").facts["input_bytes"]
+    for role in ("submission", "reference"):
+        share = float(facts[f"{role} dram_read_bytes"]) / float(read)
+        assert 0.95 < share < 1.05
 
 
 def test_a_warm_up_that_compiles_opens_the_gate_and_no_timed_call_does() -> None:
