@@ -7,7 +7,7 @@ from functools import cache
 
 from integrity.rules.rule import Rule
 
-RULESET_VERSION = "0.2.4"
+RULESET_VERSION = "0.2.5"
 """Changes whenever a rule does; reports carry it."""
 
 

@@ -41,7 +41,7 @@ class Answer:
             self._through_name(node)
         elif isinstance(node, ast.Attribute):
             self._pending += self.source.assigned(node)
-            self._take(self.source.links.handed, f".{node.attr}")
+            self._take(self.source.links.handed, f".{node.attr}", f".{node.attr}")
             self._pending.append(node.value)
         elif isinstance(node, ast.Call):
             self.calls.append(node)
@@ -61,13 +61,14 @@ class Answer:
         classes = self.source.layout.classes
         of_own = any(n.removesuffix("()") in classes for n in self.source.names(node))
         if scope is not None and scope.kind != "module" and not of_own:  # `self` is everywhere
-            self._take(self.source.links.handed_name, (scope, node.id))
+            self._take(self.source.links.handed_name, (scope, node.id), node.id)
 
-    def _take(self, table: Mapping[Any, list[ast.AST]], key: object) -> None:
-        """Everything handed what goes by that name, once: a second mention adds nothing."""
+    def _take(self, table: Mapping[Any, list[ast.AST]], key: object, name: str) -> None:
+        """All that may write to what goes by that name, once: a second mention adds nothing."""
         if key not in self._taken:
             self._taken.add(key)
-            self._pending += table.get(key, ())
+            may_write = self.source.links.effects.may_write
+            self._pending += [node for node in table.get(key, ()) if may_write(node, name)]
 
     def _through_call(self, node: ast.Call) -> None:
         self._pending += [node.func, *node.args, *node.keywords]

@@ -112,6 +112,19 @@ class DecoyKernel(Rule):
             engine = engines.get(data.device) or engines.setdefault(data.device, Product())
             return engine @ (data, torch.empty_like(data))
         """,
+        """
+        import torch, triton
+        @triton.jit
+        def body(x, y):
+            pass
+        def launch(x):
+            y = torch.empty_like(x)
+            body[(x.numel(),)](x, y)
+            return y
+        def custom_kernel(data):
+            launch(data)
+            return torch.ops.aten._softmax.default(data, -1, False)
+        """,
     ]
     HONEST = [
         """

@@ -7,12 +7,14 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from integrity.rules.effects import Effects
 from integrity.rules.facts import Call
 from integrity.rules.flow import Origins
 from integrity.rules.handed import Handed
 from integrity.rules.layout import children
 from integrity.rules.library import is_vendors
 from integrity.rules.scopes import Function
+from integrity.rules.tensors import COPIES, VIEWS
 
 if TYPE_CHECKING:
     from integrity.rules.source import Source
@@ -135,6 +137,18 @@ def is_about(source: Source, node: ast.AST) -> bool:
     return any(name.endswith(LIKE) for name in source.names(around.func))
 
 
+def viewed(value: ast.expr) -> ast.Name | None:
+    """The name of which a value is the object itself, a part or a view."""
+    for _ in range(2 * MAX_LOOPS):
+        if isinstance(value, ast.Attribute | ast.Subscript):
+            value = value.value
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            if value.func.attr not in VIEWS - COPIES:
+                return None
+            value = value.func.value
+    return value if isinstance(value, ast.Name) else None
+
+
 def _has_stars(node: ast.Call) -> bool:
     return any(isinstance(argument, ast.Starred) for argument in node.args)
 
@@ -153,6 +167,7 @@ class Links:
         self.inside: dict[Function, list[ast.AST]] = defaultdict(list)
         """Calls in a function that return nothing but write to what they are given."""
 
+        self.effects = Effects(self)
         kernels = {f for f in source.functions if f.decorators and self.is_kernel(f)}
         for node in source.live(ast.Call, ast.Assign, ast.AugAssign):
             if source.function_of(node) not in kernels:  # they write to what a launch says
@@ -191,8 +206,10 @@ class Links:
                 bound = function.scope.bindings.get(part.id)
                 if bound is None or any(b.parameter is not None for b in bound):
                     return True
-                if depth < MAX_LOOPS:  # `for x, y in zip(xs, ys)`
-                    pending += [(b.element[0], depth + 1) for b in bound[:8] if b.element]
+                if depth < MAX_LOOPS:  # `for x, y in zip(xs, ys)`, `flat = x.view(-1)`
+                    held = [b.element[0] for b in bound[:8] if b.element]
+                    held += [name for b in bound[:8] if b.value and (name := viewed(b.value))]
+                    pending += [(each, depth + 1) for each in held]
         return False
 
     def _hand(self, given: list[ast.AST], node: ast.AST) -> None:

@@ -51,6 +51,9 @@ VIEWS = {
     "tensor_split",
     "unbind",
 }
+COPIES = {"clone", "copy"}
+"""Those of them that always take new memory."""
+
 ITEMS = {
     "get",
     "pop",

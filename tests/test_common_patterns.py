@@ -18,6 +18,32 @@ def doubled(x, y, n, BLOCK: tl.constexpr):
 """
 
 HONEST = {
+    "a helper that launches on a view of what it is given": """
+        def launch(x):
+            flat = x.view(-1)
+            doubled[(flat.numel() // 256 + 1,)](flat, flat, flat.numel(), BLOCK=256)
+        def custom_kernel(data):
+            launch(data)
+            return torch.softmax(data, -1)
+        """,
+    "a helper whose result is kept in an attribute": """
+        class ModelNew(torch.nn.Module):
+            def prepare(self, x):
+                self.scaled = torch.empty_like(x)
+                doubled[(x.numel() // 256 + 1,)](x, self.scaled, x.numel(), BLOCK=256)
+            def forward(self, x):
+                self.prepare(x)
+                return torch.softmax(self.scaled, -1)
+        """,
+    "a helper that is handed the output among others": """
+        def launch(pair, n):
+            x, y = pair
+            doubled[(n // 256 + 1,)](x, y, n, BLOCK=256)
+        def custom_kernel(data):
+            y = torch.empty_like(data)
+            launch((data, y), data.numel())
+            return torch.softmax(y, -1)
+        """,
     "a pooled workspace that each call writes anew": """
         pool = {}
         def workspace(n, device):
