@@ -231,7 +231,7 @@ def test_a_processor_can_say_that_it_is_a_gpu(source: str) -> None:
         "def f(x): return x.to('cuda' if torch.cuda.is_available() else 'cpu')\n",
         "import cupy as cp\ny = x.cuda()\n",
         "g = torch.cuda.make_graphed_callables(f, (x.cuda(),))\n",
-        'load_inline("m", cuda_sources=[source])\n',
+        'build("__global__ void f() {}")\ny = x.cuda()\n',
         "import threading\ny = x.cuda()\n",
     ],
 )

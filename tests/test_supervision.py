@@ -215,7 +215,7 @@ def test_what_the_interpreter_does_not_finish_speaks_against_nobody(
     slow = bench(zygote, "def kernel(x):\n    while True: pass")
     call = Experiment("slow", (Call((Inputs(0),)),))
     assert "timed out" in death(run(slow, call))
-    with pytest.raises(CannotJudge, match="interpreter had not finished a call"):
+    with pytest.raises(CannotJudge, match="a call was not finished"):
         run(replace(slow, interpreted=True), call)
 
 

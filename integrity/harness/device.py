@@ -1,16 +1,27 @@
 """What a CPU can do with a submission, as far as its source says."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from integrity.harness.outline import Outline, bound_names, flat
 
 _NOT_PRETENDED = (
-    "__global__", "cuda_sources", "RawKernel", "RawModule", "_compile_kernel", "cupy", "numba",
-    "graphed_callables", "threading", "start_new_thread", "ThreadPool", "concurrent.futures",
-    "multiprocessing", "asyncio",
+    "RawKernel", "RawModule", "_compile_kernel", "cupy", "numba", "graphed_callables", "threading",
+    "start_new_thread", "ThreadPool", "concurrent.futures", "multiprocessing", "asyncio",
+    "std::thread", "std::async", "pthread",
 )  # fmt: skip
 """What a processor can't do in a GPU's stead, and threads, which would not know of the pretence."""
+
+_NOT_EMULATED = re.compile(
+    r"\b(asm|volatile)\b|wmma|[<\"](mma|cooperative_groups|cuda_pipeline|cudnn|cublas|curand|cub/|thrust/|cutlass|cute/)"
+    r"|\b(cublas|cudnn|cusparse|cusolver|cufft|curand|nvrtc|cu)[A-Z]\w+\(|\bcuda::"
+    r"|\bcuda(Graph|Ipc|HostAlloc|HostRegister|LaunchCooperative|LaunchKernel|DeviceSetLimit)"
+    r"|\bcudaStreamSetAttribute|\bCUDACachingAllocator::|\bdl(open|sym)\b"
+)
+"""What CUDA C++ may ask for and `worker/emulated_cuda.py` has not; what this misses won't build.
+Shared memory that is volatile relies on threads of a warp going step by step, as does such without
+barriers: one thread after another computes something else there."""
 
 GPU_ONLY = {
     "torch.cuda.Stream": "creates a torch.cuda.Stream",
@@ -57,21 +68,34 @@ def pretends_gpu(texts: Iterable[str]) -> bool:
     done here. A text test, as `has_gpu_code`: what it misses fails when it is run."""
     needed = False
     for text in texts:
-        if any(word in text for word in _NOT_PRETENDED):
+        if any(word in text for word in _NOT_PRETENDED) or not _is_emulated(text):
             return False
         needed = needed or bool(needs_gpu(text) or (may_fall_back(text) and runs_interpreted(text)))
     return needed
 
 
+def _is_emulated(text: str) -> bool:
+    """Whether its CUDA C++, if it has any, can be built for a processor."""
+    if "__global__" not in text and "cuda_sources" not in text:
+        return True
+    if "__shared__" in text and "__sync" not in text:
+        return False
+    spelt = re.sub(r"\b(c10|at|torch)::cuda::", "", text)
+    return "load_inline" in text and not _NOT_EMULATED.search(spelt)
+
+
 def runs_interpreted(text: str) -> str:
     """Why a CPU's times mean nothing for this source; empty where nothing says so.
 
-    A Triton kernel runs on a CPU by its interpreter, a thousand times slower than compiled:
-    what it computes can be checked there, how fast it is can't.
+    A Triton kernel runs on a CPU by its interpreter, a thousand times slower than compiled, and one
+    thread does the work of a launch of CUDA C++: what they compute can be checked, how fast can't.
     """
     outline = Outline.of(text)
+    constants = _constants(outline.statements)
     triton = _bound_from("triton", outline.statements)
     for node in _reached(outline.statements):
+        if isinstance(node, ast.Call) and _builds_cuda(node, constants):
+            return f"its CUDA C++ is built for a processor here (line {node.lineno})"
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
                 called = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -151,15 +175,22 @@ def _call_reason(call: ast.Call, constants: dict[str, object]) -> str:
         return GPU_ONLY[name]
     if isinstance(call.func, ast.Attribute) and call.func.attr == "cuda":
         return "moves data with .cuda()"
+    if _builds_cuda(call, constants):
+        return "compiles CUDA sources"
     for keyword in call.keywords:
-        if keyword.arg == "cuda_sources" and not _is_empty(keyword.value, constants):
-            return "compiles CUDA sources"
         if keyword.arg == "device" and _is_cuda(keyword.value, constants):
             return 'puts tensors on device "cuda"'
     moves = name == "torch.device" or name.rpartition(".")[2] == "to"
     if moves and call.args and _is_cuda(call.args[0], constants):
         return 'puts tensors on device "cuda"'
     return ""
+
+
+def _builds_cuda(call: ast.Call, constants: dict[str, object]) -> bool:
+    """Whether it is `load_inline` with CUDA C++ for its third argument."""
+    placed = call.args[2:3] if _dotted(call.func).endswith("load_inline") else []
+    named = [each.value for each in call.keywords if each.arg == "cuda_sources"]
+    return any(not _is_empty(value, constants) for value in (*placed, *named))
 
 
 def _asks(test: ast.expr) -> bool:

@@ -59,7 +59,8 @@ class Bench:
     secret: bytes
     deadline: Deadline
     interpreted: bool = False
-    """It runs by Triton's interpreter, a thousand times slower than its author meant it to."""
+    """It runs by Triton's interpreter, or its CUDA C++ on one thread: a thousand times slower than
+    its author meant it to."""
 
     reduced: bool = False
     """Its problem is smaller than the declared one."""

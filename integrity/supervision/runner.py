@@ -287,7 +287,7 @@ class _Experimenter:
                 f"{self._bench.deadline.budget_s:.3g} s was spent ({self._bench.deadline.option})"
             )
         if limit_s is not None and self._bench.interpreted:
-            raise CannotJudge(f"Triton's interpreter had not finished a call after {limit_s:.0f} s")
+            raise CannotJudge(f"in a GPU's stead, a call was not finished after {limit_s:.0f} s")
         if ended.death.exit_code is None and limit_s is None and self._bench.pretends:
             raise CannotJudge(f"on a processor that pretends to be a GPU it {ended.death.how}")
         self._deaths.append(ended.death)

@@ -17,6 +17,7 @@ import torch
 from integrity.worker import (
     ablation,
     compiling,
+    emulated_cuda,
     framework,
     loading,
     naive,
@@ -112,6 +113,8 @@ class Worker:
         loading.write_modules(message["modules"], self._scratch / "submission")
         if self.device.type == "cpu":
             triton_driver.stand_in(message["modules"].values())
+            if message.get("pretends"):
+                emulated_cuda.stand_in(message["modules"].values())
         if canary := message.get("canary"):
             self._watch = framework.Watch(canary)
             self._ablation = ablation.Ablation(message["modules"])
