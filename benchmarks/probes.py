@@ -27,7 +27,7 @@ from integrity.detectors import DETECTORS
 from integrity.detectors.detector import Probe
 from integrity.finding import Family, Finding, Severity
 from integrity.harness import load_task
-from integrity.harness.device import needs_gpu
+from integrity.harness.device import needs_gpu, pretends_gpu
 from integrity.problem import Problem
 from integrity.request import Isolation, Level, Request
 from integrity.submission import Submission
@@ -142,7 +142,8 @@ def unrunnable(case: Case, level: Level) -> str:
     """Why it can't be run there; empty where it can."""
     if case.kernel.suffix != ".py":
         return "a .cu file, which is only read"
-    return needs_gpu(case.kernel.read_text()) if level is Level.CPU else ""
+    text = case.kernel.read_text()
+    return "" if level is Level.GPU or pretends_gpu([text]) else needs_gpu(text)
 
 
 def look(case: Case, level: Level, warm: Machine) -> Audited:
