@@ -45,14 +45,14 @@ class Effects:
 
     def _passes(self, node: ast.Call, name: str, function: Function, depth: int) -> bool:
         """Whether an argument that mentions it reaches a parameter that is written to."""
-        given = [(k.value, k.arg or "") for k in node.keywords if self._mentions(k.value, name)]
+        parameters = [k.arg or "" for k in node.keywords if self._mentions(k.value, name)]
         for index, argument in enumerate(node.args):
             if self._mentions(argument, name):
                 known = index < len(function.inputs) and not isinstance(argument, ast.Starred)
-                given.append((argument, function.inputs[index] if known else ""))
+                parameters.append(function.inputs[index] if known else "")
         return any(
             parameter not in function.inputs or self._written(function, parameter, depth)
-            for _, parameter in given
+            for parameter in parameters
         )
 
     def _written(self, function: Function, name: str, depth: int) -> bool:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-_HEADERS = {path.name: path.read_text() for path in Path(__file__).parent.glob("emulated/*.h")}
-"""Read before the sandbox closes."""
-
-_FIRST = "#include <torch/extension.h>\n" + "".join(
-    f'#include "{name}"\n' for name in ("launch.h", "numbers.h", "runtime.h")
+_HEADERS = "#include <torch/extension.h>\n" + "".join(
+    Path(__file__).with_name("emulated").joinpath(name).read_text()
+    for name in ("launch.h", "numbers.h", "runtime.h")
 )
+"""Read before the sandbox closes; they go into the source, since a build's folder is not known."""
+
 _KNOWN_INCLUDES = re.compile(
     r"^[ \t]*#[ \t]*include[ \t]*[<\"](?:cuda|cuda_runtime(?:_api)?|cuda_fp16|cuda_bf16|"
     r"device_launch_parameters|math_constants|vector_types|(?:ATen|c10)/cuda/(?:CUDAContext|"
@@ -26,17 +26,21 @@ _KNOWN_INCLUDES = re.compile(
     re.MULTILINE,
 )
 _SAYS_CUDA = {
-    r"\bis_cuda\b": "is_cpu",
-    r"\bkCUDA\b": "kCPU",
-    r"\bDeviceType::CUDA\b": "DeviceType::CPU",
-    r"\b__noinline__\b": "",
+    "is_cuda": "is_cpu",
+    "kCUDA": "kCPU",
+    "DeviceType::CUDA": "DeviceType::CPU",
+    "__noinline__": "",
 }
+_CUDA_WORD = re.compile(rf"\b(?:{'|'.join(_SAYS_CUDA)})\b")
 _DYNAMIC = re.compile(r"\bextern\s+__shared__\s+([^;\[]*?)(\w+)\s*\[\s*\]\s*;")
 _ALIGNED = re.compile(r"__align__\s*\([^)]*\)|alignas\s*\([^)]*\)")
 _QUIET = re.compile(
     r"//(?:[^\n\\]|\\.)*|/\*.*?\*/|R\"(\w*)\(.*?\)\1\"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)+'",
     re.DOTALL,
 )
+_BLANK = " \t\r\n\\"
+"""Lines of macros go on after a backslash."""
+
 _OPEN = {")": "(", ">": "<"}
 
 
@@ -69,7 +73,7 @@ def _builder(build: Callable[..., Any], where: Callable[[str, bool], str]) -> Ca
             return build(name, cpp_sources, None, functions, extra_cflags, *rest, **more)
         texts = [*_listed(cpp_sources), *_listed(cuda_sources)]
         defined = [flag for flag in extra_cuda_cflags or () if flag.startswith("-D")]
-        source = "\n".join([_header(), *map(translated, texts)])
+        source = "\n".join([_HEADERS, *map(translated, texts)])
         # A build takes half a minute. One that failed is not tried again by the next worker.
         failed = Path(where(name, False), "failed")
         if failed.exists():
@@ -92,14 +96,6 @@ def _first_error(said: str) -> str:
     return f"its CUDA C++ does not build for a processor: {''.join(lines[:1])[-200:]}"
 
 
-def _header() -> str:
-    """The headers themselves: a build's own folder is known to nobody yet."""
-    found = _FIRST
-    for name, text in _HEADERS.items():
-        found = found.replace(f'#include "{name}"\n', text.replace("#pragma once\n", ""))
-    return found
-
-
 def translated(text: str) -> str:
     """CUDA C++ as C++, for a compiler that has read the headers.
 
@@ -109,8 +105,7 @@ def translated(text: str) -> str:
     text = _KNOWN_INCLUDES.sub("", text)
     if re.search(r"\basm\b", quiet(text)):
         raise Untranslatable("inline PTX runs on a GPU only")
-    for said, meant in _SAYS_CUDA.items():
-        text = _replaced(text, re.compile(said), meant)
+    text = _replaced(text, _CUDA_WORD, lambda found: _SAYS_CUDA[found[0]])
     text = _replaced(text, _DYNAMIC, _dynamic)
     return _launches(text)
 
@@ -120,10 +115,10 @@ def quiet(text: str) -> str:
     return _QUIET.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
 
 
-def _replaced(text: str, pattern: re.Pattern[str], by: str | Callable[[re.Match[str]], str]) -> str:
+def _replaced(text: str, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> str:
     done, last = [], 0
     for found in pattern.finditer(quiet(text)):
-        done += [text[last : found.start()], by if isinstance(by, str) else by(found)]
+        done += [text[last : found.start()], by(found)]
         last = found.end()
     return "".join([*done, text[last:]])
 
@@ -135,33 +130,26 @@ def _dynamic(found: re.Match[str]) -> str:
 
 def _launches(text: str) -> str:
     """From the last to the first, so that places before it stay where they are."""
-    while True:
-        seen = quiet(text)
-        opened = seen.rfind("<<<")
-        if opened < 0:
-            return text
+    seen = quiet(text)
+    while (opened := seen.rfind("<<<")) >= 0:
         closed = seen.find(">>>", opened)
         if closed < 0:
             raise Untranslatable("a launch without an end")
         start = _name_before(seen, opened)
-        first = _skip(seen, closed + 3)
+        first = len(seen) - len(seen[closed + 3 :].lstrip(_BLANK))
         if seen[first : first + 1] != "(":
             raise Untranslatable("a launch without arguments")
         last = _matching(seen, first)
         kernel, configuration = text[start:opened].strip(), text[opened + 3 : closed]
-        arguments = text[first + 1 : last].strip(" \t\n\\")
+        arguments = text[first + 1 : last].strip(_BLANK)
         comma = ", " if arguments else ""
         call = (
             f"emulated::Launch({configuration})"
             f"([&](auto&... given) {{ {kernel}(given...); }}{comma}{arguments})"
         )
         text = text[:start] + call + text[last + 1 :]
-
-
-def _skip(seen: str, at: int) -> int:
-    while at < len(seen) and seen[at] in " \t\r\n\\":
-        at += 1
-    return at
+        seen = seen[:start] + quiet(call) + seen[last + 1 :]
+    return text
 
 
 def _matching(seen: str, at: int) -> int:
@@ -175,14 +163,10 @@ def _matching(seen: str, at: int) -> int:
 
 def _name_before(seen: str, end: int) -> int:
     """Where a kernel's name starts: `space::name<A, B>`, or a macro's call."""
-    at = end
-    while at > 0 and seen[at - 1] in " \t\r\n\\":
-        at -= 1
-    if at > 0 and seen[at - 1] in ")>":
-        at = _opening(seen, at - 1)
-        while at > 0 and seen[at - 1] in " \t\r\n\\":
-            at -= 1
-    name = re.search(r"(?:(?:::)?[A-Za-z_]\w*)+$|[A-Za-z_#][\w#:]*$", seen[:at])
+    before = seen[:end].rstrip(_BLANK)
+    if before.endswith((")", ">")):
+        before = before[: _opening(before, len(before) - 1)].rstrip(_BLANK)
+    name = re.search(r"(?:(?:::)?[A-Za-z_]\w*)+$|[A-Za-z_#][\w#:]*$", before)
     if name is None:
         raise Untranslatable("a launch of what has no name")
     return name.start()

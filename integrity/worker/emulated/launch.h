@@ -1,7 +1,5 @@
 // Kernels run by one thread of a processor: block after block, and in a block thread after thread,
 // each until it ends or waits for others. Threads that wait keep a stack of their own.
-#pragma once
-
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>

@@ -1,6 +1,4 @@
 // Vector types, half precisions, intrinsics and atomics.
-#pragma once
-
 #include <algorithm>
 #include <cmath>
 #include <cfloat>

@@ -1,7 +1,5 @@
 // Words of CUDA C++ and calls of its runtime and of torch's, where there is only main memory and
 // one thing happens after another. What is not here does not compile, and is an abstention.
-#pragma once
-
 #include <chrono>
 #include <cstdlib>
 
